@@ -1,0 +1,29 @@
+"""gunicorn's settings, for `manage.py serve` and for a gunicorn that is started by hand."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from hubsite.config import load
+
+_hub = load()
+_memory = Path("/dev/shm")  # noqa: S108 - only gunicorn's nameless heartbeat files go there
+
+bind = _hub.bind
+worker_class = "gthread"
+workers = _hub.web_workers
+threads = _hub.web_threads
+timeout = 120  # of a worker's heartbeat, which long uploads do not stop
+graceful_timeout = 8
+keepalive = 75
+limit_request_line = 8190
+limit_request_field_size = 32 * 1024  # tokens that grant access to many repositories
+worker_tmp_dir = str(_memory) if os.access(_memory, os.W_OK) else None
+control_socket_disable = True  # its default path is shared by all installations of an account
+accesslog = None
+errorlog = "-"
+loglevel = "debug" if _hub.log_level == "debug" else "warning"

@@ -1,0 +1,92 @@
+"""Is the process up, can it work, and a few figures in Prometheus' text format."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+
+from celery import current_app
+from django.conf import settings
+from django.core.cache import cache
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+
+from core.errors import HubError
+from events.models import Event, QueueMessage, Tick
+from registry.models import Blob, DiscardedObject, UploadSession
+from repos.models import Repository
+from storage.factory import get_store
+from webhooks.models import Delivery
+
+PROBE_EVERY_S = 10
+
+
+def healthz(request: HttpRequest) -> HttpResponse:
+    """The process answers; nothing else is asked."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+def readyz(request: HttpRequest) -> HttpResponse:
+    """Database, store and broker, one line each; 503 unless all answer."""
+    found = {name: _ask(check) for name, check in _CHECKS.items()}
+    ready = all(line == "ok" for line in found.values())
+    return JsonResponse(found, status=200 if ready else 503)
+
+
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Gauges read from the database."""
+    lines = [f"# TYPE hub_{name} gauge\nhub_{name} {value}" for name, value in _gauges()]
+    return HttpResponse("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4")
+
+
+def _ask(check: Callable[[], None]) -> str:
+    try:
+        check()
+    except (HubError, DatabaseError, OSError) as error:
+        return f"failed: {type(error).__name__}"
+    return "ok"
+
+
+def _database() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+def _store() -> None:
+    """Write, look and delete; at most every PROBE_EVERY_S seconds for all processes together."""
+    if not cache.add("readyz-store", 1, PROBE_EVERY_S):
+        return
+    key = f"staging/probe/{uuid.uuid4().hex}"
+    get_store().put(key, [b"probe"])
+    get_store().size(key)
+    get_store().delete(key)
+
+
+def _broker() -> None:
+    if settings.CELERY_BROKER_URL == "hubdb://":
+        QueueMessage.objects.exists()
+        return
+    with current_app.connection_for_read() as broker:
+        broker.ensure_connection(max_retries=1, timeout=2)
+
+
+_CHECKS: dict[str, Callable[[], None]] = {
+    "database": _database,
+    "store": _store,
+    "broker": _broker,
+}
+
+
+def _gauges() -> Iterator[tuple[str, float]]:
+    yield "repositories", Repository.objects.filter(state=Repository.State.ACTIVE).count()
+    yield "blobs", Blob.objects.count()
+    yield "uploads_open", UploadSession.objects.count()
+    yield "objects_discarded", DiscardedObject.objects.count()
+    yield "events_waiting", Event.objects.filter(dispatched_at=None).count()
+    yield "deliveries_due", Delivery.objects.filter(state=Delivery.State.DUE).count()
+    yield "queue_messages", QueueMessage.objects.filter(dead=False).count()
+    yield "queue_messages_dead", QueueMessage.objects.filter(dead=True).count()
+    newest = Tick.objects.order_by("-finished_at").first()
+    if newest:
+        yield "tick_age_seconds", (timezone.now() - newest.finished_at).total_seconds()

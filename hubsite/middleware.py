@@ -1,0 +1,106 @@
+"""What surrounds every answer: request id, the registry lane, security headers, error pages."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import get_resolver, reverse
+from django.utils.cache import patch_vary_headers
+from django.utils.http import urlencode
+
+from core.errors import HubError, Unauthenticated, status_of
+from core.logs import request_id
+from hubsite.roles import REGISTRY_PREFIXES, REGISTRY_URLCONF
+
+Next = Callable[[HttpRequest], HttpResponseBase]
+_ID = re.compile(r"[0-9A-Za-z-]{8,64}")
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "font-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; "
+    "base-uri 'none'; object-src 'none'"
+)
+PERMISSIONS_POLICY = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
+
+
+class RequestIdMiddleware:
+    """Gives each request an id that its log lines and error answers carry."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        given = request.META.get("HTTP_X_REQUEST_ID", "") if settings.HUB.trusted_proxies else ""
+        request_id.set(given if _ID.fullmatch(given) else uuid.uuid4().hex)
+        response = self.get_response(request)
+        response["X-Request-Id"] = request_id.get()
+        return response
+
+
+class RegistryLane:
+    """Answers /v1, /v2 and /token with URL patterns of their own, past everything below."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if not _is_registry(request.path_info):
+            return self.get_response(request)
+        match = get_resolver(REGISTRY_URLCONF).resolve(request.path_info)
+        request.resolver_match = match
+        response: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
+        return response
+
+
+class SecurityHeadersMiddleware:
+    """Constant headers on every page and REST answer."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        response.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+        response.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
+        response.setdefault("X-Frame-Options", "DENY")
+        if not request.path_info.startswith(settings.STATIC_URL):
+            response.setdefault("Cache-Control", "private, no-store")
+            patch_vary_headers(response, ["HX-Request", "Cookie"])  # type: ignore[arg-type]
+        return response
+
+
+class HubErrorMiddleware:
+    """Turns the errors of domain code into pages."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """A page for what we know; anything else goes on to become a 500."""
+        if not isinstance(error, HubError):
+            return None
+        if isinstance(error, Unauthenticated) and request.method in ("GET", "HEAD"):
+            response = redirect(f"{_login_url()}?{urlencode({'next': request.get_full_path()})}")
+            if request.headers.get("HX-Request"):
+                response = HttpResponse(status=401)
+                response["HX-Redirect"] = _login_url()
+            return response
+        status = status_of(error)
+        template = "404.html" if status == 404 else "error.html"
+        return render(request, template, {"error": error, "status": status}, status=status)
+
+
+def _is_registry(path: str) -> bool:
+    return any(path == p or path.startswith(f"{p}/") for p in REGISTRY_PREFIXES)
+
+
+def _login_url() -> str:
+    return reverse(settings.LOGIN_URL)

@@ -1,0 +1,16 @@
+"""Mounts everything but the registry lane; the catch-all patterns of names come last."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+
+from hubsite import health
+
+urlpatterns = [
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("metrics", health.metrics, name="metrics"),
+    path("admin/django/", admin.site.urls),
+    path("accounts/", include("allauth.account.urls")),
+]

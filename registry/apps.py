@@ -1,0 +1,17 @@
+"""App registration of `registry`."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+from django.conf import settings
+
+
+class RegistryConfig(AppConfig):
+    name = "registry"
+
+    def ready(self) -> None:
+        """Collect now and then."""
+        from events import jobs
+        from registry.services import collect
+
+        jobs.every(settings.HUB.collect_interval_s, "registry.collect", collect.collect)

@@ -1,0 +1,25 @@
+"""What a webhook can be told of: events of the outbox, and the names their receivers know."""
+
+from __future__ import annotations
+
+# Kind of event in the outbox → name in a webhook's list, in X-Hub-Event and in payloads.
+NAMES = {
+    "tag.moved": "push",
+    "tag.deleted": "tag.deleted",
+    "manifest.deleted": "manifest.deleted",
+    "repository.created": "repository.created",
+    "repository.deleted": "repository.deleted",
+    "repository.visibility": "repository.visibility",
+    "repository.starred": "star",
+    "comment.added": "comment",
+    "collaborator.added": "collaborator",
+}
+EVENTS = tuple(NAMES.values())
+PUSH = "push"
+PING_KIND = "webhook.ping"
+PING = "ping"
+
+
+def name_of(kind: str) -> str:
+    """What receivers call an event of this kind; empty for one they are never told of."""
+    return PING if kind == PING_KIND else NAMES.get(kind, "")
