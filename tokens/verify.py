@@ -36,8 +36,8 @@ NOBODY = Grant(ANONYMOUS, presented=False)
 def read_authorization(header: str, *, address: str) -> Grant:
     """The grant of an `Authorization` header; none, or empty Basic, is anonymous.
 
-    Raises Unauthenticated (TokenInvalid, BadCredential) or RateLimited for a credential that is not good: it never
-    falls back to anonymous.
+    Raises Unauthenticated (TokenInvalid, BadCredential) or RateLimited for a credential that is not
+    good: it never falls back to anonymous.
     """
     scheme, _, value = header.partition(" ")
     value = value.strip()

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from oci import media
 from oci.digest import Digest
 from registry import selectors
+from registry.errors import NameUnknown
 from registry.models import Manifest
 from registry.v2.auth import authorise, read_grant
 from registry.v2.base import MAX_PAGE, RegistryView, page_size
@@ -60,8 +61,7 @@ class ReferrersView(RegistryView):
 
     def get(self, request: Request, name: str, digest: str) -> HttpResponse:
         subject = Digest.parse(digest)
-        access = authorise(self.plain, name, "pull")
-        found = selectors.list_referrers(access.repository, subject)
+        found = self._find(name, subject)
         wanted = self.plain.GET.getlist("artifactType")
         if wanted:
             found = [manifest for manifest in found if manifest.artifact_type in wanted]
@@ -76,6 +76,14 @@ class ReferrersView(RegistryView):
         if wanted:
             response["OCI-Filters-Applied"] = "artifactType"
         return response
+
+    def _find(self, name: str, subject: Digest) -> list[Manifest]:
+        """A 404 would tell clients that there is no referrers API here."""
+        try:
+            access = authorise(self.plain, name, "pull")
+        except NameUnknown:
+            return []
+        return selectors.list_referrers(access.repository, subject)
 
 
 def _descriptor(manifest: Manifest) -> dict[str, Any]:

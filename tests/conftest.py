@@ -1,0 +1,76 @@
+"""What every test may use."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+
+from events import wake
+from storage.factory import get_store
+from tests.hub import RunningHub
+
+PLAIN_STATIC = "django.contrib.staticfiles.storage.StaticFilesStorage"
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """The last process of a run takes the data away."""
+    if not hasattr(session.config, "workerinput"):
+        shutil.rmtree(os.environ["HUB_TEST_DATA"], ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _plain_static(settings: Any) -> None:
+    """Pages need no collected files."""
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": {"BACKEND": PLAIN_STATIC}}
+
+
+@pytest.fixture(autouse=True)
+def _fresh(tmp_path: Path, settings: Any, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Each test has a store of its own."""
+    settings.HUB = settings.HUB.model_copy(update={"storage_options": {"root": tmp_path / "store"}})
+    get_store.cache_clear()
+    yield
+    get_store.cache_clear()
+    if "db" in request.fixturenames or "transactional_db" in request.fixturenames:
+        cache.clear()
+
+
+@pytest.fixture
+def hub_settings(settings: Any) -> Any:
+    """Change values of `settings.HUB` for one test: `hub_settings(push_grace_s=0)`."""
+
+    def change(**values: Any) -> None:
+        settings.HUB = settings.HUB.model_copy(update=values)
+
+    return change
+
+
+@pytest.fixture
+def rung(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[Any, ...]]]:
+    """Wake-ups sent during the test, instead of messages."""
+    calls: list[tuple[str, tuple[Any, ...]]] = []
+    monkeypatch.setattr(wake, "_send", lambda task, args, countdown_s: calls.append((task, args)))
+    return calls
+
+
+@pytest.fixture(scope="session")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
+    """A whole hub on a real port, shared by the tests of one process; each makes its own names."""
+    hub = RunningHub(tmp_path_factory.mktemp("hub"))
+    hub.start()
+    yield hub
+    hub.stop()
+
+
+@pytest.fixture
+def own_hub(tmp_path: Path) -> Iterator[RunningHub]:
+    """A whole hub for one test, not yet started."""
+    hub = RunningHub(tmp_path / "hub")
+    yield hub
+    hub.stop()

@@ -1,0 +1,109 @@
+"""What is kept of an answer, and when the next try is."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from core.http import Answer, TimedOut
+from webhooks import outcomes
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def answer(status=200, headers=None, excerpt=b"", private=False):
+    return Answer(status, headers or {}, excerpt, len(excerpt), True, 12, private)
+
+
+@pytest.mark.parametrize(
+    ("status", "good"), [(199, 0), (200, 1), (204, 1), (299, 1), (300, 0), (500, 0)]
+)
+def test_any_2xx_is_success(hub, status, good):
+    assert outcomes.of_answer(answer(status), now=NOW).succeeded == bool(good)
+
+
+def test_redirect_is_explained(hub):
+    outcome = outcomes.of_answer(answer(307), now=NOW)
+    assert "redirect (307)" in outcome.error
+    assert not outcome.succeeded
+
+
+def test_public_answer_is_kept_without_secrets(hub):
+    headers = {"Set-Cookie": "session=hush", "Server": "nginx", "X-Long": "y" * 900}
+    outcome = outcomes.of_answer(answer(200, headers, b"a\x00b\xff\n" + b"x" * 5000), now=NOW)
+    assert outcome.response_headers == {
+        "Set-Cookie": "(not kept)",
+        "Server": "nginx",
+        "X-Long": "y" * 500,
+    }
+    assert outcome.response_excerpt.startswith(
+        "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}\n"
+    )
+    assert len(outcome.response_excerpt) == 2048
+    assert outcome.response_size == 5005
+
+
+def test_private_answer_is_not_shown_unless_the_operator_says_so(hub):
+    headers = {"Server": "internal-7", "Content-Type": "text/plain", "Set-Cookie": "a=b"}
+    private = answer(200, headers, b"inside", private=True)
+    outcome = outcomes.of_answer(private, now=NOW)
+    assert outcome.response_excerpt == outcomes.NOT_SHOWN
+    assert outcome.response_headers == {"Content-Type": "text/plain", "Set-Cookie": "(not kept)"}
+    hub(webhook_show_private_responses=True)
+    outcome = outcomes.of_answer(private, now=NOW)
+    assert outcome.response_excerpt == "inside"
+    assert outcome.response_headers["Server"] == "internal-7"
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "seconds"),
+    [
+        (429, "120", 120),
+        (503, "120", 120),
+        (500, "120", 0),
+        (200, "120", 0),
+        (429, "0", 0),
+        (429, "-5", 0),
+        (429, "soon", 0),
+        (429, "", 0),
+        (429, "9" * 400, 24 * 3600),
+        (503, "Thu, 01 Jan 2026 01:00:00 GMT", 3600),
+        (503, "Wed, 31 Dec 2025 00:00:00 GMT", 0),
+        (503, "Fri, 01 Jan 2027 00:00:00 GMT", 24 * 3600),
+        (503, "Thu, 99 Foo 2026 01:00:00 GMT", 0),
+    ],
+)
+def test_retry_after(hub, status, text, seconds):
+    found = outcomes.of_answer(answer(status, {"retry-after": text}), now=NOW)
+    assert found.retry_after_s == seconds
+
+
+def test_delays_grow_with_jitter_and_end(hub):
+    hub(webhook_retry_delays_s=[10, 100])
+    firsts = {outcomes.next_delay_s(1) for _ in range(200)}
+    assert 8 <= min(firsts) < 9.5
+    assert 10.5 < max(firsts) <= 12
+    assert 80 <= outcomes.next_delay_s(2) <= 120
+    assert outcomes.next_delay_s(3) is None
+    assert outcomes.next_delay_s(1, 500) == 500
+    assert outcomes.next_delay_s(3, 500) is None
+
+
+def test_errors_fit_the_column(hub):
+    assert len(outcomes.of_error(TimedOut("x" * 999), duration_ms=1).error) == 300
+
+
+def test_signatures_are_shortened(hub):
+    kept = outcomes.kept_request_headers(
+        {
+            "X-Hub-Signature-256": "sha256=" + "a" * 64,
+            "webhook-signature": "v1," + "b" * 44,
+            "A": "b",
+        }
+    )
+    assert kept == {
+        "X-Hub-Signature-256": "sha256=aaaaaaaa…",
+        "webhook-signature": "v1,bbbbbbbbbbbb…",
+        "A": "b",
+    }

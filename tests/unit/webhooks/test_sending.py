@@ -1,0 +1,315 @@
+"""Tries, retries, and what ends them; against a receiver on loopback."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import socket
+from datetime import timedelta
+
+import pytest
+from django.db import DatabaseError, connection
+from django.utils import timezone
+
+from accounts.services.signup import create_user
+from events import dispatch
+from events.models import QueueMessage
+from events.types import Actor
+from repos.models import Collaborator
+from repos.services.repositories import delete_repository
+from webhooks import selectors, sending, services
+from webhooks.models import Attempt, Delivery
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def hook(repository, actor, receiver):
+    return services.create_webhook(repository, actor=actor, url=receiver.url, secret="sesame")
+
+
+def due_now():
+    Delivery.objects.update(next_attempt_at=timezone.now())
+
+
+def free_port():
+    """A port that nobody listens on, most probably."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_s(delivery):
+    delivery.refresh_from_db()
+    return (delivery.next_attempt_at - timezone.now()).total_seconds()
+
+
+def test_delivered_signed_and_noted(hook, receiver, happen, actor):
+    event = happen()
+    assert services.deliver_due() == 1
+    assert services.deliver_due() == 0
+    (request,) = receiver.requests
+    assert request.path == "/hook"
+    assert request.headers["X-Hub-Event"] == "push"
+    assert request.headers["X-Hub-Delivery"] == str(event.uid)
+    mac = hmac.new(b"sesame", request.body, hashlib.sha256).hexdigest()
+    assert request.headers["X-Hub-Signature-256"] == f"sha256={mac}"
+    assert json.loads(request.body)["push_data"]["pusher"] == "alice"
+
+    (delivery,) = selectors.deliveries_of(hook)
+    assert (delivery.state, delivery.attempt_count, delivery.lease_until) == ("done", 1, None)
+    attempt = selectors.last_attempt(delivery)
+    assert (attempt.status, attempt.error, attempt.response_size) == (200, "", 6)
+    assert attempt.request_body == request.body.decode()
+    assert attempt.request_headers["X-Hub-Event"] == "push"
+    assert mac not in str(attempt.request_headers)
+    assert "private network" in attempt.response_excerpt
+
+
+def test_two_failures_then_success_with_growing_delays(hook, receiver, happen):
+    receiver.statuses = [500, 500, 200]
+    event = happen()
+    delivery = Delivery.objects.get()
+    for low_s, high_s in ((4, 6), (24, 36)):
+        before = QueueMessage.objects.count()
+        assert services.deliver(delivery.pk)
+        assert low_s - 1 < wait_s(delivery) <= high_s
+        assert delivery.state == "due"
+        assert QueueMessage.objects.count() == before + 1
+        assert services.deliver(delivery.pk) is False  # not due yet
+        due_now()
+    assert services.deliver_due() == 1
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.attempt_count) == ("done", 3)
+    assert list(Attempt.objects.order_by("id").values_list("status", flat=True)) == [500, 500, 200]
+    assert {r.headers["X-Hub-Delivery"] for r in receiver.requests} == {str(event.uid)}
+    assert {r.headers["webhook-id"] for r in receiver.requests} == {str(event.uid)}
+
+
+def test_long_waits_are_left_to_the_sweep(hook, receiver, happen, hub):
+    hub(webhook_retry_delays_s=[3600])
+    receiver.statuses = [500]
+    happen()
+    before = QueueMessage.objects.count()
+    services.deliver_due()
+    assert QueueMessage.objects.count() == before
+    assert wait_s(Delivery.objects.get()) > 2800
+
+
+def test_gives_up_after_the_last_delay(hook, receiver, happen, hub):
+    hub(webhook_retry_delays_s=[1, 1])
+    receiver.statuses = [503]
+    happen()
+    for _ in range(5):
+        due_now()
+        services.deliver_due()
+    delivery = Delivery.objects.get()
+    assert (delivery.state, delivery.attempt_count) == ("gave_up", 3)
+    assert len(receiver.requests) == 3
+
+
+def test_retry_after_is_honoured(hook, receiver, happen):
+    receiver.statuses = [429]
+    receiver.headers = {"Retry-After": "7000"}
+    happen()
+    services.deliver_due()
+    assert 6900 < wait_s(Delivery.objects.get()) <= 7000
+
+
+def test_redirect_is_a_failure_that_is_explained(hook, receiver, happen):
+    receiver.statuses = [302]
+    receiver.headers = {"Location": "/elsewhere"}
+    happen()
+    services.deliver_due()
+    attempt = Attempt.objects.get()
+    assert attempt.status == 302
+    assert "redirect" in attempt.error
+    assert [r.path for r in receiver.requests] == ["/hook"]
+    assert Delivery.objects.get().state == "due"
+
+
+def test_no_answer_is_noted_and_tried_again(hook, happen):
+    services.update_webhook(hook, url=f"http://127.0.0.1:{free_port()}/")
+    happen()
+    services.deliver_due()
+    attempt = Attempt.objects.get()
+    assert (attempt.status, Delivery.objects.get().state) == (None, "due")
+    assert "did not take the connection" in attempt.error
+
+
+def test_address_is_checked_again_at_each_try(hook, receiver, happen, hub):
+    happen()
+    hub(webhook_allow_networks=[])
+    services.deliver_due()
+    assert not receiver.requests
+    attempt = Attempt.objects.get()
+    assert "not allowed" in attempt.error
+    assert "127.0.0.1" not in attempt.error
+
+
+def test_ping(hook, receiver, actor):
+    delivery = services.ping(hook, actor=actor)
+    services.deliver(delivery.pk)
+    (request,) = receiver.requests
+    assert request.headers["X-Hub-Event"] == "ping"
+    event = json.loads(request.body)["event"]
+    assert (event["kind"], event["webhook_id"], event["actor"]) == ("ping", hook.pk, "alice")
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_redelivery_has_the_same_id_and_all_tries_anew(hook, receiver, happen, hub, status):
+    hub(webhook_retry_delays_s=[])
+    receiver.statuses = [status, 200]
+    event = happen()
+    services.deliver_due()
+    delivery = services.redeliver(Delivery.objects.get())
+    assert (delivery.state, delivery.attempt_count) == ("due", 0)
+    assert services.deliver_due() == 1
+    delivery.refresh_from_db()
+    assert delivery.state == "done"
+    assert delivery.attempts.count() == 2
+    assert [r.headers["X-Hub-Delivery"] for r in receiver.requests] == [str(event.uid)] * 2
+
+
+def assert_given_up(receiver, sentence):
+    assert not receiver.requests
+    delivery = Delivery.objects.get()
+    assert (delivery.state, delivery.lease_until) == ("gave_up", None)
+    attempt = delivery.attempts.get()
+    assert (attempt.status, attempt.request_body, attempt.request_headers) == (None, "", {})
+    assert sentence in attempt.error
+
+
+def test_switched_off_meanwhile(hook, receiver, happen):
+    happen()
+    services.update_webhook(hook, active=False)
+    services.deliver_due()
+    assert_given_up(receiver, "switched off")
+
+
+def test_repository_deleted_meanwhile(hook, receiver, happen, repository, actor):
+    happen()
+    delete_repository(repository, actor=actor)
+    services.deliver_due()
+    assert_given_up(receiver, "repository was deleted")
+
+
+def test_deletion_itself_is_told(hook, receiver, repository, actor):
+    services.update_webhook(hook, events=["repository.deleted"])
+    delete_repository(repository, actor=actor)
+    dispatch.drain()
+    services.deliver_due()
+    (request,) = receiver.requests
+    assert json.loads(request.body)["repository"]["repo_name"] == "alice/app"
+
+
+@pytest.fixture
+def bobs_hook(repository, receiver):
+    bob = create_user(username="bobby", email="", password="correct horse 9")
+    Collaborator.objects.create(repository=repository, user=bob, role="admin")
+    return services.create_webhook(repository, actor=Actor(bob.pk, "bobby"), url=receiver.url), bob
+
+
+def test_access_lost_meanwhile(bobs_hook, receiver, happen):
+    happen()
+    Collaborator.objects.all().delete()
+    services.deliver_due()
+    assert_given_up(receiver, "may no longer read")
+
+
+def test_account_closed_meanwhile(bobs_hook, receiver, happen):
+    happen()
+    bobs_hook[1].is_active = False
+    bobs_hook[1].save()
+    services.deliver_due()
+    assert_given_up(receiver, "no longer active")
+
+
+def test_hook_deleted_while_it_is_sent(hook, receiver, happen, monkeypatch):
+    happen()
+    original = sending.send
+
+    def send_and_lose(*args, **kwargs):
+        answer = original(*args, **kwargs)
+        services.delete_webhook(hook)
+        return answer
+
+    monkeypatch.setattr(sending, "send", send_and_lose)
+    assert services.deliver(Delivery.objects.get().pk)
+    assert not Attempt.objects.exists()
+
+
+def test_lost_between_sending_and_commit_is_sent_again(hook, receiver, happen, monkeypatch):
+    event = happen()
+    delivery = Delivery.objects.get()
+    with monkeypatch.context() as patch:
+
+        def fail(*_, **__):
+            raise DatabaseError("gone")
+
+        patch.setattr(sending, "_settle", fail)
+        with pytest.raises(DatabaseError):
+            services.deliver(delivery.pk)
+    assert services.deliver_due() == 0  # the lease still runs
+    Delivery.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    assert services.deliver_due() == 1
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.attempt_count) == ("done", 2)
+    assert [r.headers["X-Hub-Delivery"] for r in receiver.requests] == [str(event.uid)] * 2
+
+
+def test_tries_that_never_end_come_to_an_end(hook, receiver, happen, hub):
+    hub(webhook_retry_delays_s=[1])
+    happen()
+    Delivery.objects.update(attempt_count=2)  # both tries died with their worker
+    services.deliver_due()
+    assert_given_up(receiver, "interrupted")
+
+
+def test_slow_worker_does_not_undo_its_successor(hook, receiver, happen, monkeypatch):
+    receiver.statuses = [500]
+    happen()
+    original = sending.send
+
+    def send_late(*args, **kwargs):
+        answer = original(*args, **kwargs)
+        Delivery.objects.update(state="done", lease_until=None)
+        return answer
+
+    monkeypatch.setattr(sending, "send", send_late)
+    services.deliver_due()
+    assert Delivery.objects.get().state == "done"
+    assert Attempt.objects.get().status == 500
+
+
+def test_one_claim_at_a_time(hook, happen):
+    happen()
+    pk = Delivery.objects.get().pk
+    assert sending._claim(pk) is not None
+    assert sending._claim(pk) is None
+
+
+def test_sweep_ends_after_its_time_and_goes_on_later(hook, receiver, happen, monkeypatch):
+    for number in range(3):
+        happen(tag=f"v{number}")
+    monkeypatch.setattr(sending, "SWEEP_S", 0)
+    assert services.deliver_due() == 1
+    monkeypatch.setattr(sending, "SWEEP_S", 30)
+    monkeypatch.setattr(sending, "SWEEP_BATCH", 1)
+    assert services.deliver_due() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_is_locked_while_sending(hook, happen, monkeypatch):
+    seen = []
+    original = sending.send
+
+    def send_and_look(*args, **kwargs):
+        seen.append(connection.in_atomic_block)
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(sending, "send", send_and_look)
+    happen()
+    services.deliver_due()
+    assert seen == [False]
