@@ -36,7 +36,7 @@ class TokenAuthentication(BaseAuthentication):
             principal = authenticate(*decode_basic(value.strip()), address=address)
         else:
             raise AuthenticationFailed("Use Bearer with an access token, or Basic.")
-        return User.objects.get(pk=principal.user_id), principal
+        return User.objects.get(pk=principal.account_id), principal
 
     def authenticate_header(self, request: Request) -> str:
         """What a 401 asks for."""

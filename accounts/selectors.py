@@ -21,6 +21,11 @@ def get_user(username: str) -> User:
     return user
 
 
+def has_administrator() -> bool:
+    """Whether anybody may administer this hub."""
+    return User.objects.filter(is_superuser=True, is_active=True).exists()
+
+
 def find_namespace(name: str) -> Namespace | None:
     """A namespace by name, with whoever owns it."""
     return Namespace.objects.select_related("user", "organization").filter(name=name).first()
@@ -45,13 +50,13 @@ def get_team(organization: Organization, name: str) -> Team:
 def is_owner(user_id: int | None, organization: Organization) -> bool:
     """Whether this person owns the organisation."""
     return Membership.objects.filter(
-        organization=organization, user_id=user_id, role=Membership.Role.OWNER
+        organization=organization, user_id=user_id or 0, role=Membership.Role.OWNER
     ).exists()
 
 
 def is_member(user_id: int | None, organization: Organization) -> bool:
     """Whether this person belongs to the organisation."""
-    return Membership.objects.filter(organization=organization, user_id=user_id).exists()
+    return Membership.objects.filter(organization=organization, user_id=user_id or 0).exists()
 
 
 def list_organizations(user_id: int) -> list[Membership]:

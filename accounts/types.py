@@ -50,6 +50,11 @@ class Principal:
         return self.user_id is None
 
     @property
+    def account_id(self) -> int:
+        """The account's id for look-ups; 0, which no row has, for nobody."""
+        return self.user_id or 0
+
+    @property
     def is_limited(self) -> bool:
         """Acting with a token that reaches only some repositories or actions."""
         return self.scopes is not None

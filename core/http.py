@@ -203,6 +203,8 @@ def _parse(url: str) -> _Target:
         )
     if "@" in shape[2]:
         raise AddressInvalid("An address carries no user name or password.")
+    if "%" in shape[2]:  # the parser below would decode it
+        raise AddressInvalid("The host or port of this address is not valid.")
     try:
         parts = parse_url(url)
     except exceptions.LocationParseError as error:
@@ -334,6 +336,8 @@ def _exchange(
                 raise TimedOut(f"{host} did not answer in time.") from error
             raise AnswerBroken(f"{host} ended the connection without a proper answer.") from error
         try:
+            if late.is_set():  # headers that are cut look like headers that ended
+                raise TimedOut(f"{host} did not answer in time.")
             data, complete = _read(response, request.max_bytes)
         finally:
             response.close()

@@ -7,3 +7,7 @@ from django.apps import AppConfig
 
 class HubsiteConfig(AppConfig):
     name = "hubsite"
+
+    def ready(self) -> None:
+        """Register the system checks."""
+        import hubsite.checks  # noqa: F401

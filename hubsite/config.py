@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,49 +28,88 @@ class Config(BaseSettings):
     """The typed tree. Units are in the names: `_s` seconds, `_bytes` bytes."""
 
     model_config = SettingsConfigDict(
-        env_prefix="HUB_", extra="forbid", env_ignore_empty=True, validate_default=True
+        env_prefix="HUB_",
+        extra="forbid",
+        env_ignore_empty=True,
+        validate_default=True,
+        use_attribute_docstrings=True,
     )
 
     role: Literal["hub"] = "hub"
+    """What this process is; only the whole hub for now."""
     bind: str = "127.0.0.1:5000"
+    """Address and port to listen on."""
     external_url: str = "http://localhost:5000"
+    """The outer URL, as clients see it; never guessed from a request."""
     data_dir: Path = BASE_DIR / "data"
+    """Folder of the database, the store and the installation's keys; made with mode 0700."""
     debug: bool = False
+    """Error pages with details, static files straight from the sources. Not for real use."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least severe messages that are logged."""
     secret_key: SecretStr | None = None
+    """Signs sessions; made on first start if not given."""
     encryption_keys: list[SecretStr] = []
+    """Encrypt secrets at rest: the first encrypts, all decrypt; made on first start if none."""
     allowed_hosts: list[str] = []
+    """Host names to answer to, besides that of the outer URL and localhost."""
     trusted_proxies: int = Field(default=0, ge=0, le=10)
+    """How many of your own proxies stand in front: hops of X-Forwarded-For to believe."""
 
     admin_username: str = ""
+    """A superuser to make, or keep, at start."""
     admin_password: SecretStr | None = None
+    """The password of that superuser when it is made."""
     admin_email: str = ""
+    """The mail address of that superuser when it is made."""
     signup: Literal["open", "closed"] = "open"
+    """Whether people may sign up by themselves."""
     email_url: str = "console:"
+    """Where mail goes: `console:` prints it, `smtp://user:password@host:port` sends it."""
     email_from: str = "hub@localhost"
+    """The sender of mail."""
 
     database_url: str = ""
+    """`sqlite:///path` (default, under the data folder) or `postgres://user:password@host/name`."""
     broker_url: str = "embedded"
-    storage: Literal["local", "memory"] = "local"
+    """The Celery broker: `embedded` (in the database), `redis://…` or `amqp://…`."""
+    storage: Literal["local"] = "local"
+    """Where bytes lie; only local files for now."""
     storage_options: dict[str, Any] = {}
+    """Options of the store as JSON; `root` moves the local store out of the data folder."""
 
     web_workers: int = Field(default=2, ge=1, le=64)
+    """Web server processes."""
     web_threads: int = Field(default=16, ge=1, le=256)
+    """Requests a web server process handles at once."""
     task_slots: int = Field(default=4, ge=1, le=64)
+    """Background tasks that run at once."""
     task_lease_s: float = Field(default=60, ge=1, le=3600)
+    """After how long the task of a worker that died is given to another one."""
 
     token_lifetime_s: int = Field(default=300, ge=60, le=900)
+    """Life of a registry token."""
     max_blob_bytes: int = Field(default=20 * 1024**3, ge=1)
+    """The largest blob."""
     upload_lifetime_s: int = Field(default=24 * 3600, ge=1)
+    """How long an upload may rest before it is dropped."""
     push_grace_s: int = Field(default=24 * 3600, ge=0)
+    """How long an uploaded blob waits for a manifest that names it."""
     untag_grace_s: int = Field(default=24 * 3600, ge=0)
+    """How long a manifest that lost its last tag is left alone."""
     discard_grace_s: int = Field(default=2 * 3600, ge=0)
+    """How long bytes outlive the row that named them; at least the longest download."""
     collect_interval_s: int = Field(default=60, ge=1)
+    """How often the collector looks for work."""
 
     webhook_allow_networks: list[str] = []
+    """Private networks webhooks may reach, as `["10.1.0.0/16"]`; `make run` allows loopback."""
     webhook_show_private_responses: bool = False
+    """Show what receivers in those networks answer."""
     webhook_retry_delays_s: list[float] = [5, 30, 120, 600, 3600, 3 * 3600, 8 * 3600]
+    """How long to wait after each failed delivery; after the last one the hub gives up."""
     webhook_timeout_s: float = Field(default=15, gt=0, le=60)
+    """How long a receiver may take to answer."""
 
     @field_validator("external_url")
     @classmethod
@@ -127,7 +167,7 @@ class _Values(PydanticBaseSettingsSource):
         return self._values
 
 
-LEGACY = {
+LEGACY: dict[str, tuple[str, str, Callable[[str], Any]]] = {
     "STORAGE_PATH": ("HUB_STORAGE_OPTIONS", "storage_options", lambda v: {"root": v}),
     "SQLALCHEMY_INDEX_DATABASE": ("HUB_DATABASE_URL", "database_url", lambda v: v),
 }
@@ -197,7 +237,8 @@ def _from_yaml() -> dict[str, Any]:
 def _unknown_names() -> list[str]:
     known = {f"HUB_{name.upper()}" for name in Config.model_fields} | {"HUB_CONFIG"}
     known |= {f"{name}_FILE" for name in known}
-    return [name for name in os.environ if name.startswith("HUB_") and name not in known]
+    names = [name for name in os.environ if name.startswith("HUB_") and name not in known]
+    return [name for name in names if not name.startswith("HUB_TEST_")]
 
 
 def load() -> Config:
@@ -219,8 +260,33 @@ def load() -> Config:
         raise ConfigError(f"configuration: {error}") from error
 
 
+def reference() -> str:
+    """docs/settings.md: every setting with its default and meaning."""
+    lines = [
+        "# Settings",
+        "",
+        "Environment variables win over the YAML file named by `HUB_CONFIG` (same names in lower",
+        "case without `HUB_`), which wins over the defaults. Lists and maps in the environment",
+        "are JSON. `HUB_SECRET_KEY`, `HUB_ENCRYPTION_KEYS`, `HUB_ADMIN_PASSWORD`,",
+        "`HUB_DATABASE_URL` and `HUB_BROKER_URL` may come from a file named by the same name with",
+        "`_FILE` at the end. A bad value stops the start with one line. `_s` is seconds, `_bytes`",
+        "is bytes.",
+        "",
+        "| name | default | what it does |",
+        "|---|---|---|",
+    ]
+    for name, field in Config.model_fields.items():
+        default = "./data" if name == "data_dir" else field.default
+        shown = "" if default in ("", None) else f"`{default}`"
+        lines.append(f"| `HUB_{name.upper()}` | {shown} | {field.description} |")
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
-    """Print each problem; for `python -m hubsite.config` in scripts."""
+    """Check the configuration, or print its reference: `python -m hubsite.config [--docs]`."""
+    if "--docs" in sys.argv[1:]:
+        sys.stdout.write(reference())
+        return
     load()
     for note in notes():
         print(note, file=sys.stderr)

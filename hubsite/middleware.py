@@ -70,7 +70,7 @@ class SecurityHeadersMiddleware:
         response.setdefault("X-Frame-Options", "DENY")
         if not request.path_info.startswith(settings.STATIC_URL):
             response.setdefault("Cache-Control", "private, no-store")
-            patch_vary_headers(response, ["HX-Request", "Cookie"])  # type: ignore[arg-type]
+            patch_vary_headers(response, ["HX-Request", "Cookie"])
         return response
 
 
@@ -88,7 +88,9 @@ class HubErrorMiddleware:
         if not isinstance(error, HubError):
             return None
         if isinstance(error, Unauthenticated) and request.method in ("GET", "HEAD"):
-            response = redirect(f"{_login_url()}?{urlencode({'next': request.get_full_path()})}")
+            response: HttpResponse = redirect(
+                f"{_login_url()}?{urlencode({'next': request.get_full_path()})}"
+            )
             if request.headers.get("HX-Request"):
                 response = HttpResponse(status=401)
                 response["HX-Redirect"] = _login_url()

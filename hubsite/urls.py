@@ -12,5 +12,6 @@ urlpatterns = [
     path("readyz", health.readyz, name="readyz"),
     path("metrics", health.metrics, name="metrics"),
     path("admin/django/", admin.site.urls),
+    path("", include("accounts.urls")),
     path("accounts/", include("allauth.account.urls")),
 ]

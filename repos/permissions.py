@@ -115,21 +115,21 @@ def held_roles(principal: Principal, repository: Repository) -> list[Held]:
     held = [
         Held(role, f"collaborator with the role {role}")
         for role in Collaborator.objects.filter(
-            repository=repository, user_id=principal.user_id
+            repository=repository, user_id=principal.account_id
         ).values_list("role", flat=True)
     ]
     if namespace.organization_id is None:
         return held
     if Membership.objects.filter(
         organization_id=namespace.organization_id,
-        user_id=principal.user_id,
+        user_id=principal.account_id,
         role=Membership.Role.OWNER,
     ).exists():
         held.append(Held(Role.ADMIN, f"owner of the organisation {namespace.name}"))
     held += [
         Held(role, f"team {team} with the role {role}")
         for role, team in TeamGrant.objects.filter(
-            repository=repository, team__memberships__user_id=principal.user_id
+            repository=repository, team__memberships__user_id=principal.account_id
         ).values_list("role", "team__name")
     ]
     return held
@@ -144,8 +144,8 @@ def may_create(principal: Principal, namespace: Namespace) -> bool:
     if namespace.user_id is not None:
         return namespace.user_id == principal.user_id
     return Membership.objects.filter(
-        organization_id=namespace.organization_id,
-        user_id=principal.user_id,
+        organization__namespace=namespace,
+        user_id=principal.account_id,
         role=Membership.Role.OWNER,
     ).exists()
 
@@ -162,7 +162,7 @@ def visible_to(principal: Principal) -> QuerySet[Repository]:
 
 def member_ids(principal: Principal) -> QuerySet[Repository, int]:
     """Ids of the repositories this person holds a role on."""
-    user = principal.user_id
+    user = principal.account_id
     owned = Q(namespace__user_id=user) | Q(
         namespace__organization__in=Membership.objects.filter(
             user_id=user, role=Membership.Role.OWNER

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from django.db.models import Case, F, IntegerField, Q, QuerySet, Value, When
+from django.db.models import Case, F, IntegerField, OrderBy, Q, QuerySet, Value, When
 
 from accounts.models import Namespace
 from accounts.types import Principal
@@ -13,7 +13,7 @@ from repos.models import Collaborator, Comment, Repository, Star, TeamGrant
 from repos.permissions import decide, member_ids, visible_to
 
 Sort = Literal["recent", "stars", "pulls", "name"]
-_ORDER: dict[str, list[object]] = {
+_ORDER: dict[str, list[str | OrderBy]] = {
     "recent": [F("last_pushed_at").desc(nulls_last=True), "-id"],
     "stars": ["-star_count", "-pull_count", "-id"],
     "pulls": ["-pull_count", "-star_count", "-id"],
@@ -48,7 +48,7 @@ def explore(
     else:
         rows = rows.filter(last_pushed_at__isnull=False)
     if starred:
-        rows = rows.filter(stars__user_id=principal.user_id)
+        rows = rows.filter(stars__user_id=principal.account_id)
     return rows.order_by(*_ORDER[sort])
 
 
@@ -96,7 +96,7 @@ def has_starred(principal: Principal, repository: Repository) -> bool:
     """Whether the caller's star is on it."""
     return (
         not principal.is_anonymous
-        and Star.objects.filter(repository=repository, user_id=principal.user_id).exists()
+        and Star.objects.filter(repository=repository, user_id=principal.account_id).exists()
     )
 
 

@@ -9,14 +9,11 @@ from django.conf import settings
 
 from storage.base import BlobStore
 from storage.local import LocalStore
-from storage.memory import MemoryStore
 
 
 @cache
 def get_store() -> BlobStore:
     """The store this process uses."""
-    if settings.HUB.storage == "memory":
-        return MemoryStore()
     options = settings.HUB.storage_options
     return LocalStore(Path(options.get("root") or settings.HUB.data_dir / "store"))
 

@@ -111,6 +111,4 @@ class RegistryClient:
         self, method: str, path: str, body: bytes | Iterable[bytes] | None, headers: dict[str, str]
     ) -> urllib3.BaseHTTPResponse:
         url = path if path.startswith("http") else f"{self.hub.url}{path}"
-        return self.hub.http.request(
-            method, url, body=body, headers=headers, redirect=False
-        )
+        return self.hub.http.request(method, url, body=body, headers=headers, redirect=False)

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 import urllib3
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,7 +30,7 @@ class RunningHub:
         self.port = _free_port()
         self.host = f"localhost:{self.port}"
         self.url = f"http://{self.host}"
-        self.environment = environment
+        self.environment = {**_own_database(), **environment}
         self.log = data_dir.with_suffix(".log")
         self.http = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(30))
         self._process: subprocess.Popen[bytes] | None = None
@@ -157,6 +158,21 @@ class Person:
     def basic(self) -> dict[str, str]:
         """An Authorization header."""
         return dict(urllib3.make_headers(basic_auth=f"{self.name}:{self.token}"))
+
+
+def _own_database() -> dict[str, str]:
+    """A new database on the server the tests run on, or none: then it is a file."""
+    url = os.environ.get("HUB_DATABASE_URL", "")
+    if not url.startswith("postgres"):
+        return {}
+    base, _, _ = url.rpartition("/")
+    name = f"hub_live_{os.getpid()}_{next(_numbers)}"
+    server = psycopg2.connect(f"{base}/postgres")
+    server.autocommit = True
+    with server.cursor() as cursor:
+        cursor.execute(f'CREATE DATABASE "{name}"')
+    server.close()
+    return {"HUB_DATABASE_URL": f"{base}/{name}"}
 
 
 def _free_port() -> int:

@@ -125,7 +125,9 @@ def multi(seed: str = "0", architectures: Sequence[str] = ("amd64", "arm64", "ar
     return index([image(seed, architecture=a) for a in architectures], architectures)
 
 
-def artifact(subject: Image | None = None, kind: str = "application/x.test", text: str = "x") -> Image:
+def artifact(
+    subject: Image | None = None, kind: str = "application/x.test", text: str = "x"
+) -> Image:
     """Something with a manifest that is not a runnable image."""
     blob, empty = text.encode(), b"{}"
     document: dict[str, Any] = {

@@ -17,7 +17,7 @@ from accounts.models import Namespace
 from webhooks.models import Delivery
 from webhooks.types import PUSH, name_of
 
-SECRET_PREFIX = "whsec_"
+WHSEC = "whsec_"
 
 
 def render(delivery: Delivery) -> bytes:
@@ -84,9 +84,9 @@ def signing_key(secret: str) -> bytes:
     `whsec_` followed by Base64 stands for the decoded bytes. Any other text stands for its own
     UTF-8 bytes; a receiver's library takes it as `whsec_` + Base64 of the text.
     """
-    if secret.startswith(SECRET_PREFIX):
+    if secret.startswith(WHSEC):
         try:
-            key = base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
+            key = base64.b64decode(secret.removeprefix(WHSEC), validate=True)
         except binascii.Error:
             key = b""
         if key:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import User
@@ -31,7 +31,6 @@ LEASE_MARGIN_S = 30.0
 WAKE_WITHIN_S = 15 * 60
 SWEEP_BATCH = 20
 SWEEP_S = 30.0
-MAY_READ = "pull"
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +92,8 @@ def deliver_due() -> int:
     return done
 
 
-def _due():  # type: ignore[no-untyped-def]
+def _due() -> QuerySet[Delivery]:
+    """What may be tried now and is nobody's."""
     now = timezone.now()
     free = Q(lease_until=None) | Q(lease_until__lte=now)
     return Delivery.objects.filter(free, state=Delivery.State.DUE, next_attempt_at__lte=now)
@@ -113,6 +113,8 @@ def _claim(delivery_id: int) -> datetime | None:
 def _obstacle(delivery: Delivery) -> str:
     """Why this must not be sent any more, in a sentence; empty when nothing is in the way."""
     hook = delivery.webhook
+    if delivery.attempt_count > len(settings.HUB.webhook_retry_delays_s) + 1:
+        return "Not sent again: the tries before were interrupted and may have arrived."
     if not hook.active:
         return "Not sent: the webhook was switched off in the meantime."
     if not hook.repository.is_active and delivery.event.kind != "repository.deleted":
@@ -123,7 +125,7 @@ def _obstacle(delivery: Delivery) -> str:
         if user is None:
             return "Not sent: the account that made this webhook is no longer active."
         principal = principal_of(user)
-    if not decide(principal, MAY_READ, hook.repository).allowed:
+    if not decide(principal, "pull", hook.repository).allowed:
         return (
             "Not sent: whoever made this webhook may no longer read the repository. Another "
             "administrator can make it anew."

@@ -19,7 +19,7 @@ from events.wake import wake
 from repos.models import Repository
 from webhooks.errors import DeliveryBusy, TooManyWebhooks, WebhookInactive, WebhookInvalid
 from webhooks.models import Delivery, Webhook
-from webhooks.payloads import SECRET_PREFIX
+from webhooks.payloads import WHSEC
 from webhooks.sending import deliver, deliver_due
 from webhooks.types import EVENTS, PING_KIND
 
@@ -169,10 +169,10 @@ def _check_address(url: str) -> None:
 
 
 def _known_events(given: object) -> list[str]:
-    names = list(dict.fromkeys(given)) if isinstance(given, list | tuple) else []
-    if not names:
+    if not isinstance(given, list | tuple) or not given:
         raise _invalid("events", "Choose at least one event.")
-    unknown = [str(name)[:60] for name in names if name not in EVENTS]
+    names = list(dict.fromkeys(str(name) for name in given))
+    unknown = [name[:60] for name in names if name not in EVENTS]
     if unknown:
         raise _invalid(
             "events", f"Unknown event: {', '.join(unknown)}. Known are: {', '.join(EVENTS)}."
@@ -185,4 +185,4 @@ def _invalid(field: str, sentence: str) -> WebhookInvalid:
 
 
 def _new_secret() -> str:
-    return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(24)).decode()
+    return WHSEC + base64.b64encode(secrets.token_bytes(24)).decode()

@@ -79,7 +79,7 @@ def refresh(principal: Principal) -> Principal:
         if token is not None and token.is_valid and token.user.is_active:
             return principal_of_token(token)
     else:
-        user = User.objects.filter(pk=principal.user_id, is_active=True).first()
+        user = User.objects.filter(pk=principal.account_id, is_active=True).first()
         if user is not None:
             return Principal(user.pk, user.username, principal.credential, user.is_superuser)
     raise BadCredential("This account or access token is no longer valid.")

@@ -12,6 +12,7 @@ from repos.models import Repository, Star
 
 def set_star(repository: Repository, *, actor: Actor, starred: bool) -> int:
     """Add or take away the actor's star; repeating it changes nothing. Returns the new count."""
+    assert actor.id is not None
     with transaction.atomic():
         row = Repository.objects.select_for_update(no_key=True).get(pk=repository.pk)
         mine = Star.objects.filter(repository=row, user_id=actor.id)

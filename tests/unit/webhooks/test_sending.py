@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 import socket
+import threading
 from datetime import timedelta
 
 import pytest
@@ -313,3 +314,22 @@ def test_nothing_is_locked_while_sending(hook, happen, monkeypatch):
     happen()
     services.deliver_due()
     assert seen == [False]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_workers_send_it_once(hook, receiver, happen):
+    happen()
+    pk = Delivery.objects.get().pk
+    made = []
+
+    def work():
+        made.append(services.deliver(pk))
+        connection.close()
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(made) == [False] * 7 + [True]
+    assert len(receiver.requests) == 1

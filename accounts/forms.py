@@ -1,0 +1,194 @@
+"""What people fill in about themselves: sign-up, sign-in, profile, access tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from allauth.account.forms import LoginForm as BaseLoginForm
+from allauth.account.forms import SignupForm as BaseSignupForm
+from django import forms
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.urls import reverse, reverse_lazy
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import User
+from accounts.names import MAX_LENGTH
+from accounts.services.tokens import MAX_SCOPES, parse_token_scopes
+from accounts.types import TokenScope
+from core.errors import Invalid
+
+NAME_STATE = "name-state"
+
+
+class SignupForm(BaseSignupForm):  # type: ignore[misc]
+    """Says where the new name will stand, and checks it while it is typed."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        name = self.fields["username"]
+        name.label = _("User name")
+        name.help_text = format_html(
+            '<span id="{}" role="status">{}</span>',
+            NAME_STATE,
+            render_to_string(
+                "accounts/_name_state.html", {"registry_host": settings.EXTERNAL_HOST}
+            ),
+        )
+        name.widget.attrs |= {
+            "autocapitalize": "none",
+            "spellcheck": "false",
+            "maxlength": str(MAX_LENGTH),
+            "hx-get": reverse("signup-name"),
+            "hx-trigger": "input changed delay:300ms",
+            "hx-target": f"#{NAME_STATE}",
+            "hx-sync": "this:replace",
+            "hx-status:4xx": "swap:none",
+            "hx-status:5xx": "swap:none",
+        }
+        self.fields["email"].label = _("E-mail")
+        self.fields["email"].help_text = _(
+            "For resetting your password. Other people never see it."
+        )
+
+
+class LoginForm(BaseLoginForm):  # type: ignore[misc]
+    """User name or e-mail, and password."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["login"].label = _("User name or e-mail")
+        self.fields["login"].widget.attrs |= {
+            "autocomplete": "username",
+            "autocapitalize": "none",
+            "spellcheck": "false",
+        }
+        self.fields["password"].help_text = format_html(
+            '<a href="{}">{}</a>', reverse_lazy("account_reset_password"), _("Forgot the password?")
+        )
+
+
+class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
+    """What others read on a person's page."""
+
+    class Meta:
+        model = User
+        fields = ["bio"]
+        labels = {"bio": _("About you")}
+        help_texts = {"bio": _("One or two sentences, shown on your page.")}
+        widgets = {"bio": forms.Textarea(attrs={"rows": 3})}
+
+
+class TokenForm(forms.Form):
+    """A new access token, without the repositories it is limited to."""
+
+    ALL, CHOSEN = "all", "chosen"
+
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=100,
+        help_text=_("Where you will use it, such as laptop or ci."),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    expires = forms.ChoiceField(
+        label=_("Expires"),
+        choices=[
+            ("30", _("in 30 days")),
+            ("90", _("in 90 days")),
+            ("365", _("in 365 days")),
+            ("never", _("never")),
+        ],
+        initial="90",
+        help_text=_("A token that never expires can be misused for ever if it leaks."),
+    )
+    access = forms.ChoiceField(
+        label=_("Access"),
+        choices=[
+            (ALL, _("Everything I may do")),
+            (CHOSEN, _("Chosen repositories")),
+        ],
+        initial=ALL,
+        widget=forms.RadioSelect,
+    )
+
+    def expires_at(self) -> datetime | None:
+        """The moment of expiry; None for never."""
+        days = self.cleaned_data["expires"]
+        return None if days == "never" else timezone.now() + timedelta(days=int(days))
+
+    def scopes(self, rows: Iterable[ScopeForm]) -> list[str] | None:
+        """The scopes that were chosen, empty for all; None when rows and choice contradict."""
+        named = [row.scope() for row in rows if row.cleaned_data.get("pattern")]
+        if self.cleaned_data["access"] == self.CHOSEN and not named:
+            self.add_error("access", _("Name at least one repository below."))
+            return None
+        if self.cleaned_data["access"] == self.ALL and named:
+            self.add_error(
+                "access",
+                _("You named repositories: select “Chosen repositories”, or empty the rows."),
+            )
+            return None
+        return named
+
+
+class ScopeForm(forms.Form):
+    """One repository or pattern, and what a token may do there."""
+
+    pattern = forms.CharField(
+        label=_("Repository"),
+        required=False,
+        max_length=200,
+        widget=forms.TextInput(
+            attrs={
+                "data-mono": True,
+                "autocomplete": "off",
+                "autocapitalize": "none",
+                "spellcheck": "false",
+                "placeholder": "alice/app",
+            }
+        ),
+    )
+    actions = forms.MultipleChoiceField(
+        label=_("May"),
+        required=False,
+        choices=[("pull", _("pull")), ("push", _("push")), ("delete", _("delete"))],
+        initial=["pull"],
+        widget=forms.CheckboxSelectMultiple,
+    )
+
+    def clean_pattern(self) -> str:
+        """Something a repository's path could match."""
+        pattern: str = self.cleaned_data["pattern"]
+        if not pattern:
+            return pattern
+        try:
+            parse_token_scopes([f"repository:{pattern}:pull"])
+        except Invalid:
+            pattern = ""
+        if "/" not in pattern and "*" not in pattern:
+            raise forms.ValidationError(
+                _("Write a repository such as alice/app, or alice/* for all of a namespace.")
+            )
+        return pattern
+
+    def clean(self) -> dict[str, Any]:
+        """A repository without any action would be a token for nothing."""
+        values = super().clean() or {}
+        if values.get("pattern") and not values.get("actions"):
+            self.add_error("actions", _("Tick at least one action."))
+        return values
+
+    def scope(self) -> str:
+        """As the token service writes it."""
+        return str(
+            TokenScope(self.cleaned_data["pattern"], frozenset(self.cleaned_data["actions"]))
+        )
+
+
+ScopeRows = forms.formset_factory(
+    ScopeForm, extra=0, max_num=MAX_SCOPES, absolute_max=MAX_SCOPES, validate_max=True
+)

@@ -1,0 +1,59 @@
+"""Django's own admin for repositories: to look at, and to correct a few texts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from repos.models import Collaborator, Repository
+
+
+class CollaboratorInline(admin.TabularInline):  # type: ignore[type-arg]
+    """Who has a role of their own."""
+
+    model = Collaborator
+    extra = 0
+    autocomplete_fields = ("user",)
+
+
+@admin.register(Repository)
+class RepositoryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Repositories. They are made and deleted on their pages, where content goes with them."""
+
+    list_display = (
+        "path",
+        "visibility",
+        "state",
+        "star_count",
+        "pull_count",
+        "last_pushed_at",
+        "created_at",
+    )
+    list_filter = ("visibility", "state")
+    search_fields = ("path", "description")
+    fields = (
+        "path",
+        "state",
+        "visibility",
+        "description",
+        "immutable_tags",
+        "untagged_days",
+        "star_count",
+        "comment_count",
+        "pull_count",
+        "created_at",
+        "last_pushed_at",
+    )
+    # Everything but the description has rules that services keep.
+    readonly_fields = tuple(name for name in fields if name != "description")
+    inlines = (CollaboratorInline,)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Never."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never."""
+        return False

@@ -1,0 +1,77 @@
+"""Django's own admin for what is told to whom: webhooks, the outbox, messages that failed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from events.models import Event, QueueMessage
+from webhooks.models import Webhook
+
+
+class SeenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Rows to look at."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Never."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never."""
+        return False
+
+
+@admin.register(Webhook)
+class WebhookAdmin(SeenAdmin):
+    """Webhooks, without their secrets; the action stops one that does harm."""
+
+    list_display = ("repository", "url", "events", "active", "created_at")
+    list_filter = ("active", "format")
+    search_fields = ("url", "repository__path")
+    list_select_related = ("repository",)
+    fields = ("repository", "url", "events", "tag_filter", "format", "active", "created_at")
+    actions = ("switch_off",)
+
+    @admin.action(description=_("Switch off selected webhooks"), permissions=["view"])
+    def switch_off(self, request: HttpRequest, webhooks: QuerySet[Webhook]) -> None:
+        """Nothing more is sent to them until somebody switches them on again."""
+        count = webhooks.update(active=False)
+        self.message_user(
+            request,
+            ngettext(
+                "%(count)d webhook was switched off.",
+                "%(count)d webhooks were switched off.",
+                count,
+            )
+            % {"count": count},
+            messages.SUCCESS,
+        )
+
+
+@admin.register(Event)
+class EventAdmin(SeenAdmin):
+    """History; nobody edits it."""
+
+    list_display = ("id", "kind", "repository_path", "actor_name", "occurred_at", "dispatched_at")
+    list_filter = ("kind", ("dispatched_at", admin.EmptyFieldListFilter))
+    search_fields = ("=uid", "repository_path", "actor_name")
+    date_hierarchy = "occurred_at"
+    show_full_result_count = False
+
+
+@admin.register(QueueMessage)
+class QueueMessageAdmin(SeenAdmin):
+    """Messages of the embedded broker; dead ones were given up."""
+
+    list_display = ("id", "queue", "dead", "reads", "priority")
+    list_filter = ("dead", "queue")
+    show_full_result_count = False
