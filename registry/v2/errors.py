@@ -78,7 +78,8 @@ def _add_headers(response: HttpResponse, error: HubError, name: str) -> None:
         response["WWW-Authenticate"] = bearer(scopes, reason)
     if isinstance(error, UploadRangeWrong):
         for key, value in upload_headers(name, error.upload, error.offset).items():
-            response[key] = value
+            if key != "Content-Length":  # that of an answer without a body
+                response[key] = value
     elif isinstance(error, RangeWrong) and isinstance(error.detail, dict):
         response["Content-Range"] = f"bytes */{error.detail['size']}"
     if isinstance(error, Unavailable):

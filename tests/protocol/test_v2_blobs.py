@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import uuid
 from typing import Any
 
 import pytest
@@ -129,7 +128,9 @@ def test_a_digest_that_does_not_match_ends_the_upload(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "PUT", "DELETE"])
-@pytest.mark.parametrize("upload", [str(uuid.uuid4()), "nonsense", "..%2f..%2fetc"])
+@pytest.mark.parametrize(
+    "upload", ["6f1e6dbe-6d4b-4d4e-8a5e-2f7f3a0c1b99", "nonsense", "..%2f..%2fetc"]
+)
 def test_an_unknown_upload(desk: Desk, method: str, upload: str) -> None:
     desk.open_upload()
     target = f"/v2/{desk.name}/blobs/uploads/{upload}"
@@ -176,7 +177,7 @@ def test_a_body_cut_short_counts_for_nothing(desk: Desk) -> None:
             + b"x" * 400
         )
         raw.shutdown(socket.SHUT_WR)
-        answer = raw.recv(65536).decode()
+        answer = b"".join(iter(lambda: raw.recv(65536), b"")).decode()
     assert answer.startswith("HTTP/1.1 400")
     assert "SIZE_INVALID" in answer
     state = desk.client.send("GET", location, scope=desk.scope)

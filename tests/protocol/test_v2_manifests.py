@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 from typing import Any
 
@@ -155,7 +156,6 @@ def test_a_tag_outside_the_grammar(desk: Desk, tag: str) -> None:
     "name",
     [
         "UPPER/case",
-        "a/../b",
         "a//b",
         "a/.b",
         "a/b-",
@@ -171,6 +171,17 @@ def test_a_name_outside_the_grammar(desk: Desk, name: str) -> None:
         answer = desk.client.send(method, path)
         assert answer.status in (400, 404), (path, answer.status)
         assert code(answer) in ("NAME_INVALID", "UNSUPPORTED"), path
+
+
+def test_a_path_that_climbs_is_taken_as_it_is_written(desk: Desk) -> None:
+    plain = http.client.HTTPConnection("127.0.0.1", desk.hub.port)
+    plain.request(
+        "GET", f"/v2/{desk.person.name}/../{desk.name}/tags/list", headers=desk.person.basic
+    )
+    answer = plain.getresponse()
+    assert answer.status == 400
+    assert json.loads(answer.read())["errors"][0]["code"] == "NAME_INVALID"
+    plain.close()
 
 
 def test_tags_move_and_deleting_one_leaves_the_others(desk: Desk) -> None:
@@ -276,7 +287,6 @@ def test_the_catalogue_shows_each_person_their_own(
     [
         ("GET", "/v2/x", 404),
         ("GET", "/v2/x/unknown", 404),
-        ("GET", "/v3/", 404),
         ("POST", "/v2/", 405),
         ("PUT", "/v2/_catalog", 405),
         ("PATCH", "/v2/a/b/manifests/1", 405),
