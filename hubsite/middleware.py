@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -87,14 +88,8 @@ class HubErrorMiddleware:
         """A page for what we know; anything else goes on to become a 500."""
         if not isinstance(error, HubError):
             return None
-        if isinstance(error, Unauthenticated) and request.method in ("GET", "HEAD"):
-            response: HttpResponse = redirect(
-                f"{_login_url()}?{urlencode({'next': request.get_full_path()})}"
-            )
-            if request.headers.get("HX-Request"):
-                response = HttpResponse(status=401)
-                response["HX-Redirect"] = _login_url()
-            return response
+        if isinstance(error, Unauthenticated):
+            return _to_login(request)
         status = status_of(error)
         template = "404.html" if status == 404 else "error.html"
         return render(request, template, {"error": error, "status": status}, status=status)
@@ -104,5 +99,27 @@ def _is_registry(path: str) -> bool:
     return any(path == p or path.startswith(f"{p}/") for p in REGISTRY_PREFIXES)
 
 
-def _login_url() -> str:
-    return reverse(settings.LOGIN_URL)
+def _to_login(request: HttpRequest) -> HttpResponse:
+    address = f"{reverse(settings.LOGIN_URL)}?{urlencode({'next': _page_of(request)})}"
+    if not request.headers.get("HX-Request"):
+        return redirect(address)
+    response = HttpResponse(status=401)
+    response["HX-Redirect"] = address
+    return response
+
+
+def _page_of(request: HttpRequest) -> str:
+    """Where to come back to: the page asked for, or the one a form or a fragment is part of."""
+    fragment = request.headers.get("HX-Request")
+    if request.method in ("GET", "HEAD") and not fragment:
+        return request.get_full_path()
+    sent_from = (
+        request.headers.get("HX-Current-URL") if fragment else request.META.get("HTTP_REFERER")
+    )
+    try:
+        parts = urlsplit(sent_from or "")
+    except ValueError:
+        return "/"
+    return (
+        parts._replace(scheme="", netloc="").geturl() if parts.netloc == request.get_host() else "/"
+    )

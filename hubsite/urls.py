@@ -7,11 +7,16 @@ from django.urls import include, path
 
 from hubsite import health
 
+handler429 = "accounts.views.entrance.too_often"  # allauth's name for it
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", health.metrics, name="metrics"),
     path("admin/django/", admin.site.urls),
+    path("api/", include("hubsite.api")),
     path("", include("accounts.urls")),
     path("accounts/", include("allauth.account.urls")),
+    path("", include("webhooks.urls")),
+    path("", include("registry.urls")),
+    path("", include("repos.urls")),
 ]

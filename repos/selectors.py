@@ -45,7 +45,7 @@ def explore(
     rows = visible_to(principal).select_related("namespace")
     if mine:
         rows = rows.filter(pk__in=member_ids(principal))
-    else:
+    elif not starred:
         rows = rows.filter(last_pushed_at__isnull=False)
     if starred:
         rows = rows.filter(stars__user_id=principal.account_id)

@@ -109,8 +109,8 @@ def delete_repository(repository: Repository, *, actor: Actor) -> None:
     can have. Raises NotFound if somebody else was faster.
     """
     with transaction.atomic():
-        row = Repository.objects.select_for_update(no_key=True).get(pk=repository.pk)
-        if not row.is_active:
+        row = Repository.objects.select_for_update(no_key=True).filter(pk=repository.pk).first()
+        if row is None or not row.is_active:
             raise NotFound("There is no such repository.")
         path = row.path
         row.state = Repository.State.DELETING

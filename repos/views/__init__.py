@@ -1,0 +1,1 @@
+"""Pages of repositories, and those that list them."""

@@ -1,0 +1,1 @@
+"""REST: repositories, who works on them, and what people say about them."""

@@ -1,0 +1,166 @@
+"""Forms of repositories. Services check everything again; forms say it in the reader's language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Namespace
+from oci.names import MAX_NAME_LENGTH, is_path
+from repos.models import Repository, Role, Visibility
+from repos.services.comments import MAX_CHARS
+from repos.services.repositories import MAX_DESCRIPTION_CHARS, MAX_README_CHARS
+
+ROLES = [
+    (Role.READ.value, _("Read: pull")),
+    (Role.WRITE.value, _("Write: push and delete tags")),
+    (Role.ADMIN.value, _("Admin: everything")),
+]
+VISIBILITIES = [
+    (Visibility.PRIVATE.value, _("Private")),
+    (Visibility.PUBLIC.value, _("Public")),
+]
+_MONO = {"data-mono": "", "autocapitalize": "off", "autocomplete": "off", "spellcheck": "false"}
+
+
+class RepositoryForm(forms.Form):
+    """A new repository."""
+
+    namespace = forms.ChoiceField(label=_("Namespace"))
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=MAX_NAME_LENGTH,
+        help_text=_("Lower-case letters and digits; . _ - between them, / between parts."),
+        widget=forms.TextInput({**_MONO, "placeholder": "app"}),
+    )
+    description = forms.CharField(
+        label=_("Description"), required=False, max_length=MAX_DESCRIPTION_CHARS
+    )
+    visibility = forms.ChoiceField(
+        label=_("Visibility"),
+        choices=VISIBILITIES,
+        initial=Visibility.PRIVATE.value,
+        widget=forms.RadioSelect,
+    )
+
+    def __init__(self, *args: Any, namespaces: Iterable[Namespace], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        names = [(namespace.name, namespace.name) for namespace in namespaces]
+        self.fields["namespace"] = forms.ChoiceField(
+            label=_("Namespace"), choices=names, initial=self.initial.get("namespace")
+        )
+
+    def clean_name(self) -> str:
+        """Inside the grammar."""
+        name: str = self.cleaned_data["name"].strip().strip("/")
+        if not is_path(name):
+            raise ValidationError(
+                _("Use lower-case letters and digits; single . _ - may stand between them.")
+            )
+        return name
+
+
+class DescriptionForm(forms.Form):
+    """One line on what a repository holds."""
+
+    description = forms.CharField(
+        label=_("Description"),
+        required=False,
+        max_length=MAX_DESCRIPTION_CHARS,
+        help_text=_("One line, shown in lists and search results."),
+    )
+
+
+class VisibilityForm(forms.Form):
+    """Who may see a repository."""
+
+    visibility = forms.ChoiceField(
+        label=_("Visibility"), choices=VISIBILITIES, widget=forms.RadioSelect
+    )
+
+
+class ReadmeForm(forms.Form):
+    """The README; an empty one takes it away."""
+
+    readme = forms.CharField(
+        label=_("README"),
+        required=False,
+        strip=False,
+        max_length=MAX_README_CHARS,
+        help_text=_("Markdown works. Pictures become links."),
+        widget=forms.Textarea({"rows": 18, "data-mono": "", "spellcheck": "true"}),
+    )
+
+
+class DeleteForm(forms.Form):
+    """The repository's path, typed to confirm."""
+
+    confirm = forms.CharField(label=_("Name"), widget=forms.TextInput({**_MONO}))
+
+    def __init__(self, *args: Any, repository: Repository, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.repository = repository
+
+    def clean_confirm(self) -> str:
+        """The very name."""
+        typed: str = self.cleaned_data["confirm"]
+        if typed != self.repository.path:
+            raise ValidationError(
+                _("This is not the repository's name. Nothing was deleted."),
+            )
+        return typed
+
+
+class CommentForm(forms.Form):
+    """What somebody has to say."""
+
+    body = forms.CharField(
+        label=_("Write a comment"),
+        max_length=MAX_CHARS,
+        help_text=_("Markdown works."),
+        widget=forms.Textarea({"rows": 5}),
+        error_messages={"required": _("A comment needs some text.")},
+    )
+
+
+class CollaboratorForm(forms.Form):
+    """A person to add."""
+
+    username = forms.CharField(
+        label=_("User name"), max_length=60, widget=forms.TextInput({**_MONO})
+    )
+    role = forms.ChoiceField(label=_("Role"), choices=ROLES)
+
+    def clean_username(self) -> str:
+        """Names are lower case; an @ in front is a habit."""
+        return str(self.cleaned_data["username"]).strip().removeprefix("@").lower()
+
+
+class TeamForm(forms.Form):
+    """A team of the organization to add."""
+
+    team = forms.ChoiceField(label=_("Team"))
+    role = forms.ChoiceField(label=_("Role"), choices=ROLES)
+
+    def __init__(self, *args: Any, teams: Iterable[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["team"] = forms.ChoiceField(
+            label=_("Team"), choices=[(name, name) for name in teams]
+        )
+
+
+class RoleForm(forms.Form):
+    """Another role for somebody who has one; `who` is `user:…` or `team:…`."""
+
+    who = forms.RegexField(r"\A(?:user|team):.+\Z")
+    role = forms.ChoiceField(choices=ROLES)
+
+
+class WhoForm(forms.Form):
+    """Somebody who has a role."""
+
+    who = forms.RegexField(r"\A(?:user|team):.+\Z")
