@@ -33,9 +33,9 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     error_messages = {
         **DefaultAccountAdapter.error_messages,
-        "username_password_mismatch": _("The user name, e-mail or password is not right."),
-        "email_password_mismatch": _("The user name, e-mail or password is not right."),
-        "email_taken": _("An account with this e-mail exists; sign in or reset its password."),
+        "username_password_mismatch": _("The user name, email or password is not right."),
+        "email_password_mismatch": _("The user name, email or password is not right."),
+        "email_taken": _("An account with this email exists; sign in or reset its password."),
         "too_many_login_attempts": _("Too many failed sign-ins; wait five minutes and try again."),
     }
 

@@ -15,6 +15,7 @@ from django.urls import reverse, reverse_lazy
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.models import User
 from accounts.names import MAX_LENGTH
@@ -33,7 +34,7 @@ class SignupForm(BaseSignupForm):  # type: ignore[misc]
         name = self.fields["username"]
         name.label = _("User name")
         name.help_text = format_html(
-            '<span id="{}" role="status">{}</span>',
+            '<div id="{}" role="status">{}</div>',
             NAME_STATE,
             render_to_string(
                 "accounts/_name_state.html", {"registry_host": settings.EXTERNAL_HOST}
@@ -50,18 +51,18 @@ class SignupForm(BaseSignupForm):  # type: ignore[misc]
             "hx-status:4xx": "swap:none",
             "hx-status:5xx": "swap:none",
         }
-        self.fields["email"].label = _("E-mail")
+        self.fields["email"].label = _("Email")
         self.fields["email"].help_text = _(
             "For resetting your password. Other people never see it."
         )
 
 
 class LoginForm(BaseLoginForm):  # type: ignore[misc]
-    """User name or e-mail, and password."""
+    """User name or email, and password."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["login"].label = _("User name or e-mail")
+        self.fields["login"].label = _("User name or email")
         self.fields["login"].widget.attrs |= {
             "autocomplete": "username",
             "autocapitalize": "none",
@@ -100,7 +101,7 @@ class TokenForm(forms.Form):
             ("30", _("in 30 days")),
             ("90", _("in 90 days")),
             ("365", _("in 365 days")),
-            ("never", _("never")),
+            ("never", pgettext_lazy("expiry", "never")),
         ],
         initial="90",
         help_text=_("A token that never expires can be misused for ever if it leaks."),

@@ -93,7 +93,7 @@ def _by_token(username: str, secret: str) -> Principal | None:
 
 
 def _by_password(username: str, password: str) -> Principal | None:
-    if not username or len(password) > 1024:
+    if not username or "\0" in username or len(password) > 1024:
         return None
     user = User.objects.filter(username=username.lower(), is_active=True).first()
     if user is not None and _is_remembered(user, password):
@@ -134,10 +134,15 @@ def _memory_key(user: User, password: str) -> bytes:
 
 
 def _counters(username: str, address: str) -> list[tuple[str, int, int]]:
+    """Key, limit and length of each window; a window is a fixed piece of the clock."""
     pair = hashlib.sha256(f"{username.lower()}\0{address}".encode()).hexdigest()
+    now = int(time.time())
     return [
-        (f"signin-failed:{pair}", *FAILURES_PER_ACCOUNT_AND_ADDRESS),
-        (f"signin-failed-address:{address}", *FAILURES_PER_ADDRESS),
+        (f"signin-failed:{who}:{now // window_s}", limit, window_s)
+        for who, (limit, window_s) in (
+            (pair, FAILURES_PER_ACCOUNT_AND_ADDRESS),
+            (f"address:{address}", FAILURES_PER_ADDRESS),
+        )
     ]
 
 
@@ -148,11 +153,12 @@ def _check_rate(username: str, address: str) -> None:
         if counts.get(key, 0) >= limit:
             raise RateLimited(
                 "Too many failed sign-ins from this address; wait a few minutes.",
-                detail={"retry_after_s": window_s},
+                detail={"retry_after_s": window_s - int(time.time()) % window_s},
             )
 
 
 def _count_failure(username: str, address: str) -> None:
     for key, _, window_s in _counters(username, address):
         if not cache.add(key, 1, window_s):
-            cache.incr(key)
+            # Not incr: that would give the key the cache's default lifetime.
+            cache.set(key, cache.get(key, 0) + 1, window_s)

@@ -20,6 +20,7 @@ def create_user(*, username: str, email: str, password: str, superuser: bool = F
     together with its namespace.
     """
     check_name(username)
+    email = email.lower()  # as allauth keeps and looks for it
     _check_email(email)
     user = User(username=username, email=email, is_staff=superuser, is_superuser=superuser)
     try:

@@ -12,11 +12,13 @@ from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.forms import LoginForm, SignupForm
 from accounts.selectors import has_administrator
 from core.address import client_address
+from core.errors import RateLimited
 
 NAME_CHECKS = (60, 60)  # how many from one address, in how many seconds
 
@@ -75,6 +77,15 @@ def signup_name(request: HttpRequest) -> HttpResponse:
         except ValidationError as error:
             problem = error.messages[0]
     return render(request, "accounts/_name_state.html", {"name": name, "problem": problem})
+
+
+def too_often(request: HttpRequest) -> HttpResponse:
+    """What allauth shows when one of its limits is reached."""
+    error = RateLimited(_("Too many tries; wait a minute and try again."))
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    response = render(request, "error.html", {"error": error, "status": status}, status=status)
+    response["Retry-After"] = "60"
+    return response
 
 
 def _may_check(request: HttpRequest) -> bool:

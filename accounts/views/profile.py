@@ -24,8 +24,8 @@ def settings(request: HttpRequest) -> HttpResponse:
 def profile(request: HttpRequest) -> HttpResponse:
     """What others read about a person."""
     me = get_user(request.user.get_username())
-    form = ProfileForm(request.POST or None, instance=me)
-    if request.method == "POST" and form.is_valid():
+    form = ProfileForm(request.POST if request.method == "POST" else None, instance=me)
+    if form.is_valid():
         form.save()
         messages.success(request, _("Your profile was saved."))
         return redirect("profile")
