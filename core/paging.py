@@ -15,6 +15,8 @@ from core.errors import Invalid
 M = TypeVar("M", bound=Model)
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 100
+MAX_DEPTH = 10_000
+_MAX_DIGITS = 18  # what a 64-bit number holds, whatever the digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +31,15 @@ def parse_limit(text: str | None) -> int:
     """Rows on a page; raises Invalid unless a whole number from 1 on. Larger ones are capped."""
     if text is None or text == "":
         return DEFAULT_LIMIT
-    if not (text.isascii() and text.isdigit()) or int(text) < 1:
+    if not (text.isascii() and text.isdigit()) or not text.strip("0"):
         raise Invalid("limit must be a whole number from 1 on.", code="LIMIT_INVALID")
-    return min(int(text), MAX_LIMIT)
+    return min(int(text), MAX_LIMIT) if len(text) <= _MAX_DIGITS else MAX_LIMIT
 
 
 def page_by_id(rows: QuerySet[M], *, limit: int, cursor: str | None) -> Page[M]:
     """Newest first: rows with ids below the cursor."""
     if cursor:
-        text = decode_cursor(cursor)
-        if not text.isdigit():
-            raise Invalid("This cursor is not one of ours.", code="CURSOR_INVALID")
-        rows = rows.filter(pk__lt=int(text))
+        rows = rows.filter(pk__lt=_number(cursor))
     return _cut(rows.order_by("-pk"), limit, lambda row: str(row.pk))
 
 
@@ -53,15 +52,13 @@ def page_by_name(rows: QuerySet[M], *, field: str, limit: int, cursor: str | Non
 
 def page_by_offset(rows: QuerySet[M], *, limit: int, cursor: str | None) -> Page[M]:
     """For orders without a key, such as ranks; the depth is bounded."""
-    start = 0
-    if cursor:
-        text = decode_cursor(cursor)
-        if not text.isdigit() or int(text) > 10_000:
-            raise Invalid("This cursor is not one of ours.", code="CURSOR_INVALID")
-        start = int(text)
+    start = _number(cursor) if cursor else 0
+    if start > MAX_DEPTH:
+        raise _not_ours()
     found = list(rows[start : start + limit + 1])
-    more = encode_cursor(str(start + limit)) if len(found) > limit else None
-    return Page(found[:limit], more)
+    following = start + limit
+    goes_on = len(found) > limit and following <= MAX_DEPTH
+    return Page(found[:limit], encode_cursor(str(following)) if goes_on else None)
 
 
 def encode_cursor(text: str) -> str:
@@ -72,9 +69,25 @@ def encode_cursor(text: str) -> str:
 def decode_cursor(cursor: str) -> str:
     """The position; raises Invalid."""
     try:
-        return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        text = base64.b64decode(
+            cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True
+        ).decode()
     except (ValueError, binascii.Error) as error:
-        raise Invalid("This cursor is not one of ours.", code="CURSOR_INVALID") from error
+        raise _not_ours() from error
+    if "\0" in text:  # PostgreSQL refuses it even in a comparison
+        raise _not_ours()
+    return text
+
+
+def _number(cursor: str) -> int:
+    text = decode_cursor(cursor)
+    if not (text.isascii() and text.isdigit()) or len(text) > _MAX_DIGITS:
+        raise _not_ours()
+    return int(text)
+
+
+def _not_ours() -> Invalid:
+    return Invalid("This cursor is not one of ours.", code="CURSOR_INVALID")
 
 
 def _cut(rows: QuerySet[M], limit: int, position: Callable[[M], str]) -> Page[Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,12 @@ from typing import Any, Literal
 
 import yaml
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -256,8 +262,17 @@ def load() -> Config:
             )
             lines.append(f"{key}: found {shown}: {problem['msg']}")
         raise ConfigError("\n".join(lines)) from error
-    except ValueError as error:  # a JSON value that does not parse
-        raise ConfigError(f"configuration: {error}") from error
+    except SettingsError as error:
+        raise ConfigError(_not_json(str(error))) from error
+
+
+def _not_json(message: str) -> str:
+    """Which variable the library means; its message names only the field."""
+    match = re.search(r'field "(\w+)"', message)
+    if match is None:
+        return f"configuration: {message}"
+    name = f"HUB_{match[1].upper()}"
+    return f"{name}: found {os.environ.get(name)!r}: must be JSON"
 
 
 def reference() -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig
 from django.db import OperationalError
 from django.http import Http404
 from rest_framework.exceptions import APIException, ErrorDetail, NotAuthenticated, ValidationError
 from rest_framework.response import Response
 
-from core.errors import HubError, NotFound, Unauthenticated, Unavailable, status_of
+from core.errors import HubError, NotFound, TooLarge, Unauthenticated, Unavailable, status_of
 
 CONTENT_TYPE = "application/problem+json"
 TITLES = {
@@ -23,15 +24,18 @@ TITLES = {
     413: "Too large",
     415: "Unsupported media type",
     429: "Too many requests",
+    500: "Internal error",
     503: "Not available",
 }
 log = logging.getLogger(__name__)
 
 
-def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
-    """A problem document for everything we know; None lets the rest become a 500."""
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
+    """A problem document for everything; what we do not know is logged and tells nothing."""
     if isinstance(error, Http404):
         error = NotFound("There is nothing here that you may see.")
+    if isinstance(error, RequestDataTooBig):
+        error = TooLarge("This body is larger than any the API takes.")
     if isinstance(error, OperationalError):
         log.warning("database did not answer: %s", error)
         error = Unavailable("The hub is busy; try again.")
@@ -39,7 +43,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         return _of_hub_error(error)
     if isinstance(error, APIException):
         return _of_framework_error(error)
-    return None
+    log.error("a REST view failed", exc_info=error)
+    return problem(500, "internal", "Something went wrong here; the log has it.")
 
 
 def problem(
@@ -54,7 +59,7 @@ def problem(
         "detail": detail,
     }
     if status in (401, 403):
-        body["reasons"] = list(reasons)
+        body["reasons"] = list(reasons or (detail,))
     if errors is not None:
         body["errors"] = errors
     return Response(body, status=status, content_type=CONTENT_TYPE)

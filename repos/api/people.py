@@ -91,8 +91,8 @@ class TeamGrantView(HubView):
 
 
 def _team(repository: Repository, org: str, team: str) -> Team:
-    """A team of the owning organisation; which teams others have is not looked at."""
+    """A team of the owning organization; which teams others have is not looked at."""
     owner = repository.namespace.organization
     if owner is None or owner.name != org:
-        raise Invalid("The team must belong to the organisation that owns the repository.")
+        raise Invalid("The team must belong to the organization that owns the repository.")
     return get_team(owner, team)

@@ -37,7 +37,7 @@ class RepositoriesView(HubView):
         "Repositories you may see, by path",
         operation="repository_list",
         rows=RepositoryRowSerializer,
-        query=[("namespace", "Only those of this person or organisation.")],
+        query=[("namespace", "Only those of this person or organization.")],
         public=True,
     )
     def get(self, request: Request) -> Response:

@@ -1,0 +1,141 @@
+"""Every address of the REST API, and what tells of it: the schema and the page over it.
+
+Names of repositories hold slashes. The pattern that takes most after the repository's name wins:
+`a/b/tags/x` is the tag `x` of `a/b`. So a repository called `a/b/tags` can be read and changed as
+a whole, while `a/tags`, whose name is only that word, has everything below it too.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import URLPattern, path, re_path, register_converter
+from django.utils.translation import override
+from django.views.decorators.http import require_safe
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import api as accounts
+from accounts.rest import HubView
+from core.errors import NotFound
+from events import api as events
+from hubsite.apidocs import sections_of
+from registry import api as registry
+from repos.api import comments, people, repositories
+from repos.converters import RepositoryConverter
+from webhooks import api as webhooks
+
+
+class NameConverter(RepositoryConverter):
+    """A repository's name without its namespace, with the slashes it has."""
+
+    regex = r"[a-z0-9._-]+(?:/[a-z0-9._-]+)*"
+
+
+register_converter(NameConverter, "name")
+
+
+class UnknownView(HubView):
+    """Any other address: a bad credential is still a bad credential, anything else is absent."""
+
+    schema = None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Whatever the method."""
+        super().initial(request, *args, **kwargs)
+        raise NotFound("The API has nothing at this address; /api/docs lists what there is.")
+
+
+class SchemaView(HubView):
+    @extend_schema(exclude=True)
+    def get(self, request: Request) -> Response:
+        """OpenAPI 3.1 as JSON, which is YAML too."""
+        return Response({**schema(), "servers": [{"url": settings.HUB.external_url}]})
+
+
+@require_safe
+def docs(request: HttpRequest) -> HttpResponse:
+    """The same for people."""
+    return render(request, "api/docs.html", {"sections": sections_of(schema())})
+
+
+@cache
+def schema() -> dict[str, Any]:
+    """Made once by each process, whatever the language of its first reader; do not change it."""
+    with override("en"):
+        made: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    return made
+
+
+def _below(tail: str, view: type[HubView], name: str) -> URLPattern:
+    """An address below a repository's."""
+    address = f"repositories/<namespace:namespace>/<name:name>{tail}"
+    return path(address, view.as_view(), name=f"api-{name}")
+
+
+urlpatterns = [
+    path("schema", SchemaView.as_view(), name="api-schema"),
+    path("docs", docs, name="api-docs"),
+    path("users", accounts.UsersView.as_view(), name="api-users"),
+    path("user", accounts.UserView.as_view(), name="api-user"),
+    path("user/stars", repositories.StarsView.as_view(), name="api-stars"),
+    path("tokens", accounts.TokensView.as_view(), name="api-tokens"),
+    path("tokens/<int:id>", accounts.TokenView.as_view(), name="api-token"),
+    path("organizations", accounts.OrganizationsView.as_view(), name="api-organizations"),
+    path(
+        "organizations/<namespace:org>",
+        accounts.OrganizationView.as_view(),
+        name="api-organization",
+    ),
+    path(
+        "organizations/<namespace:org>/members", accounts.MembersView.as_view(), name="api-members"
+    ),
+    path(
+        "organizations/<namespace:org>/members/<namespace:username>",
+        accounts.MemberView.as_view(),
+        name="api-member",
+    ),
+    path("organizations/<namespace:org>/teams", accounts.TeamsView.as_view(), name="api-teams"),
+    path(
+        "organizations/<namespace:org>/teams/<namespace:team>/members",
+        accounts.TeamMembersView.as_view(),
+        name="api-team-members",
+    ),
+    path(
+        "organizations/<namespace:org>/teams/<namespace:team>/members/<namespace:username>",
+        accounts.TeamMemberView.as_view(),
+        name="api-team-member",
+    ),
+    path("search", repositories.SearchView.as_view(), name="api-search"),
+    path("events", events.EventsView.as_view(), name="api-events"),
+    path("repositories", repositories.RepositoriesView.as_view(), name="api-repositories"),
+    _below(
+        "/webhooks/<int:id>/deliveries/<int:delivery>/redeliver",
+        webhooks.RedeliverView,
+        "webhook-redeliver",
+    ),
+    _below("/webhooks/<int:id>/deliveries/<int:delivery>", webhooks.DeliveryView, "delivery"),
+    _below("/webhooks/<int:id>/deliveries", webhooks.DeliveriesView, "deliveries"),
+    _below("/webhooks/<int:id>/ping", webhooks.PingView, "webhook-ping"),
+    _below("/webhooks/<int:id>", webhooks.WebhookView, "webhook"),
+    _below("/deliveries/<int:delivery>/redeliver", webhooks.DeliveryRedeliverView, "redeliver"),
+    _below("/teams/<namespace:org>/<namespace:team>", people.TeamGrantView, "team-grant"),
+    _below("/collaborators/<namespace:username>", people.CollaboratorView, "collaborator"),
+    _below("/comments/<int:id>", comments.CommentView, "comment"),
+    _below("/tags/<tag:tag>", registry.TagView, "tag"),
+    _below("/webhooks", webhooks.WebhooksView, "webhooks"),
+    _below("/teams", people.TeamGrantsView, "team-grants"),
+    _below("/collaborators", people.CollaboratorsView, "collaborators"),
+    _below("/comments", comments.CommentsView, "comments"),
+    _below("/tags", registry.TagsView, "tags"),
+    _below("/star", repositories.StarView, "star"),
+    _below("/events", events.RepositoryEventsView, "repository-events"),
+    _below("", repositories.RepositoryView, "repository"),
+    re_path("", UnknownView.as_view()),
+]
