@@ -44,7 +44,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return bool(settings.HUB.signup == "open")
 
     def clean_username(self, username: str, shallow: bool = False) -> str:
-        """One grammar for people, organisations and the first part of every repository."""
+        """One grammar for people, organizations and the first part of every repository."""
         try:
             check_name(username)
         except HubError as error:

@@ -103,7 +103,7 @@ class KeptAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 @admin.register(Organization)
 class OrganizationAdmin(KeptAdmin):
-    """Organisations; people make them, with an owner."""
+    """Organizations; people make them, with an owner."""
 
     list_display = ("name", "display_name", "created_at")
     search_fields = ("name", "display_name")

@@ -30,6 +30,6 @@ class SignupClosed(Denied):
 
 
 class LastOwner(Conflict):
-    """An organisation keeps at least one owner."""
+    """An organization keeps at least one owner."""
 
     code = "LAST_OWNER"

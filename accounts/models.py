@@ -1,4 +1,4 @@
-"""Who there is: people, organisations, teams, the names they own, their access tokens."""
+"""Who there is: people, organizations, teams, the names they own, their access tokens."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Organization(models.Model):
 
 
 class Membership(models.Model):
-    """A person in an organisation."""
+    """A person in an organization."""
 
     class Role(models.TextChoices):
         OWNER = "owner"
@@ -55,7 +55,7 @@ class Membership(models.Model):
 
 
 class Team(models.Model):
-    """Some members of an organisation, to whom roles are given together."""
+    """Some members of an organization, to whom roles are given together."""
 
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="teams")
     name = models.CharField(max_length=60)
@@ -87,7 +87,7 @@ class TeamMembership(models.Model):
 
 
 class Namespace(models.Model):
-    """The first part of a repository path, owned by one person, one organisation or the library."""
+    """The first part of a repository path, owned by one person, one organization or the library."""
 
     class Kind(models.TextChoices):
         USER = "user"

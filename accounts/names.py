@@ -1,4 +1,4 @@
-"""Which words may be the name of a person or an organisation."""
+"""Which words may be the name of a person or an organization."""
 
 from __future__ import annotations
 

@@ -155,13 +155,15 @@ class HubView(APIView):
 class HubThrottle(SimpleRateThrottle):
     """POSTs in a time, by scope; `REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"]` may say otherwise."""
 
-    default_rate: str
-
     def get_rate(self) -> str | None:
         """Read now and not at import, so that settings decide; None switches it off."""
         rates: Mapping[str, Any] = api_settings.DEFAULT_THROTTLE_RATES
-        rate: str | None = rates.get(str(self.scope), self.default_rate)
+        rate: str | None = rates.get(str(self.scope), self.default_rate())
         return rate
+
+    def default_rate(self) -> str:
+        """`number/period`."""
+        raise NotImplementedError
 
     def get_cache_key(self, request: Request, view: APIView) -> str | None:
         """Who is counted; None for who is not."""
@@ -177,7 +179,10 @@ class SignupThrottle(HubThrottle):
     """New accounts by address; administrators are not counted."""
 
     scope = "signup"
-    default_rate = "20/hour"
+
+    def default_rate(self) -> str:
+        """`HUB_SIGNUPS_PER_HOUR`."""
+        return f"{settings.HUB.signups_per_hour}/hour"
 
     def who(self, request: Request) -> str | None:
         """The address."""
@@ -190,7 +195,10 @@ class CommentThrottle(HubThrottle):
     """Comments by person."""
 
     scope = "comment"
-    default_rate = "30/min"
+
+    def default_rate(self) -> str:
+        """Enough for a conversation."""
+        return "30/min"
 
     def who(self, request: Request) -> str | None:
         """The account."""

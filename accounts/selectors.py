@@ -32,15 +32,15 @@ def find_namespace(name: str) -> Namespace | None:
 
 
 def get_organization(name: str) -> Organization:
-    """An organisation by name; raises NotFound."""
+    """An organization by name; raises NotFound."""
     organization = Organization.objects.filter(name=name).first()
     if organization is None:
-        raise NotFound("There is no such organisation.")
+        raise NotFound("There is no such organization.")
     return organization
 
 
 def get_team(organization: Organization, name: str) -> Team:
-    """A team of the organisation; raises NotFound."""
+    """A team of the organization; raises NotFound."""
     team = Team.objects.filter(organization=organization, name=name).first()
     if team is None:
         raise NotFound("There is no such team.")
@@ -48,19 +48,19 @@ def get_team(organization: Organization, name: str) -> Team:
 
 
 def is_owner(user_id: int | None, organization: Organization) -> bool:
-    """Whether this person owns the organisation."""
+    """Whether this person owns the organization."""
     return Membership.objects.filter(
         organization=organization, user_id=user_id or 0, role=Membership.Role.OWNER
     ).exists()
 
 
 def is_member(user_id: int | None, organization: Organization) -> bool:
-    """Whether this person belongs to the organisation."""
+    """Whether this person belongs to the organization."""
     return Membership.objects.filter(organization=organization, user_id=user_id or 0).exists()
 
 
 def list_organizations(user_id: int) -> list[Membership]:
-    """A person's memberships, by organisation name."""
+    """A person's memberships, by organization name."""
     return list(
         Membership.objects.filter(user_id=user_id)
         .select_related("organization")

@@ -70,6 +70,8 @@ class Config(BaseSettings):
     """The mail address of that superuser when it is made."""
     signup: Literal["open", "closed"] = "open"
     """Whether people may sign up by themselves."""
+    signups_per_hour: int = Field(default=100, ge=1)
+    """How many accounts one address may make in an hour."""
     email_url: str = "console:"
     """Where mail goes: `console:` prints it, `smtp://user:password@host:port` sends it."""
     email_from: str = "hub@localhost"

@@ -30,12 +30,12 @@ class Access:
 
     @property
     def can_write(self) -> bool:
-        """May push, delete tags and edit the README."""
+        """May push and delete tags."""
         return self.role in (Role.WRITE, Role.ADMIN)
 
     @property
     def can_administer(self) -> bool:
-        """May change settings, people and webhooks."""
+        """May change the README, settings, people and webhooks."""
         return self.role == Role.ADMIN
 
 

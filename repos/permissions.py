@@ -125,7 +125,7 @@ def held_roles(principal: Principal, repository: Repository) -> list[Held]:
         user_id=principal.account_id,
         role=Membership.Role.OWNER,
     ).exists():
-        held.append(Held(Role.ADMIN, f"owner of the organisation {namespace.name}"))
+        held.append(Held(Role.ADMIN, f"owner of the organization {namespace.name}"))
     held += [
         Held(role, f"team {team} with the role {role}")
         for role, team in TeamGrant.objects.filter(

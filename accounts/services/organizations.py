@@ -1,4 +1,4 @@
-"""Organisations, their members and teams. Callers have already decided who may do this."""
+"""Organizations, their members and teams. Callers have already decided who may do this."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from oci.names import is_component
 
 
 def create_organization(owner: User, *, name: str, display_name: str = "") -> Organization:
-    """Make an organisation with its namespace and its first owner; raises Invalid, NameTaken."""
+    """Make an organization with its namespace and its first owner; raises Invalid, NameTaken."""
     check_name(name)
     if User.objects.filter(username=name).exists():
         raise NameTaken("This name is already in use.")
@@ -44,7 +44,7 @@ def set_member(organization: Organization, user: User, role: str) -> Membership:
 
 
 def remove_member(organization: Organization, user: User) -> None:
-    """Take a member out of the organisation and its teams; raises NotFound, LastOwner."""
+    """Take a member out of the organization and its teams; raises NotFound, LastOwner."""
     with transaction.atomic():
         _lock(organization)
         _keep_an_owner(organization, user)
@@ -62,13 +62,13 @@ def create_team(organization: Organization, name: str) -> Team:
         with transaction.atomic():
             return Team.objects.create(organization=organization, name=name)
     except IntegrityError as error:
-        raise NameTaken("This organisation has a team with this name.") from error
+        raise NameTaken("This organization has a team with this name.") from error
 
 
 def add_to_team(team: Team, user: User) -> TeamMembership:
-    """Put a member of the organisation into a team; raises Invalid for somebody from outside."""
+    """Put a member of the organization into a team; raises Invalid for somebody from outside."""
     if not Membership.objects.filter(organization_id=team.organization_id, user=user).exists():
-        raise Invalid("Add this person to the organisation first.")
+        raise Invalid("Add this person to the organization first.")
     return TeamMembership.objects.get_or_create(team=team, user=user)[0]
 
 
@@ -86,4 +86,4 @@ def _lock(organization: Organization) -> None:
 def _keep_an_owner(organization: Organization, leaving: User) -> None:
     owners = Membership.objects.filter(organization=organization, role=Membership.Role.OWNER)
     if not owners.exclude(user=leaving).exists():
-        raise LastOwner("An organisation needs an owner; make somebody else owner first.")
+        raise LastOwner("An organization needs an owner; make somebody else owner first.")

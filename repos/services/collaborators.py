@@ -34,10 +34,10 @@ def revoke_role(repository: Repository, user: User, *, actor: Actor) -> None:
 
 
 def grant_team(repository: Repository, team: Team, role: str, *, actor: Actor) -> TeamGrant:
-    """Give a team of the repository's organisation a role; raises Invalid."""
+    """Give a team of the repository's organization a role; raises Invalid."""
     _check_role(role)
     if repository.namespace.organization_id != team.organization_id:
-        raise Invalid("The team must belong to the organisation that owns the repository.")
+        raise Invalid("The team must belong to the organization that owns the repository.")
     with transaction.atomic():
         row, _ = TeamGrant.objects.update_or_create(
             repository=repository, team=team, defaults={"role": role}

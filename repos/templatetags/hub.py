@@ -192,7 +192,7 @@ def repo_mark(name: str, size: int = 20) -> SafeString:
 
 @register.simple_tag
 def avatar(name: str, size: int = 24, kind: str = "person") -> SafeString:
-    """Draw initials on a container colour: round for people, square for organisations."""
+    """Draw initials on a container colour: round for people, square for organizations."""
     return format_html(
         '<svg class="avatar" width="{}" height="{}" viewBox="0 0 40 40" aria-hidden="true">'
         '<rect class="f{}" width="40" height="40" rx="{}"/>'

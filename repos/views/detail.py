@@ -39,7 +39,7 @@ def star(request: HttpRequest, path: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def readme(request: HttpRequest, path: str) -> HttpResponse:
     """Write the README."""
-    access = enter(request, path, "push")
+    access = enter(request, path, "administer")
     form = _readme_form(request, access)
     if form.is_valid() and _save(form, access):
         messages.success(request, _("The README was saved."))
@@ -50,7 +50,7 @@ def readme(request: HttpRequest, path: str) -> HttpResponse:
 @require_POST
 def readme_preview(request: HttpRequest, path: str) -> HttpResponse:
     """Show a README as it would look; nothing is kept."""
-    access = enter(request, path, "push")
+    access = enter(request, path, "administer")
     form = _readme_form(request, access)
     preview = to_html(form.cleaned_data["readme"]) if form.is_valid() else None
     if wants_part(request) and preview is not None:

@@ -1,4 +1,4 @@
-"""An organisation with people of every role, and a caller for each of them."""
+"""An organization with people of every role, and a caller for each of them."""
 
 from __future__ import annotations
 

@@ -22,14 +22,14 @@ SEE = ("", "/-/tags", "/-/tags/1.0", "/-/comments")
 NEEDS = {
     "/-/people": "reader",
     "/-/tags/1.0/delete": "writer",
-    "/-/readme": "writer",
+    "/-/readme": "manager",
     "/-/settings": "manager",
 }
 POSTS = {
     "/-/star": "stranger",
     "/-/comments": "stranger",
-    "/-/readme": "writer",
-    "/-/readme/preview": "writer",
+    "/-/readme": "manager",
+    "/-/readme/preview": "manager",
     "/-/tags/1.0/delete": "writer",
     "/-/people/add": "manager",
     "/-/people/change": "manager",

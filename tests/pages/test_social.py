@@ -65,7 +65,7 @@ def test_a_collaborator_lives(browser: Browser, private: Repository, htmx: dict[
     assert "stranger" in client.get(page).text
     changed = client.post(f"{page}/change", {"who": "user:stranger", "role": "write"})
     assert changed["Location"] == page
-    assert browser("stranger").get(f"/{private.path}/-/readme").status_code == 200
+    assert browser("stranger").get(f"/{private.path}/-/tags/1.0/delete").status_code == 200
     part = client.post(f"{page}/change", {"who": "user:stranger", "role": "admin"}, headers=htmx)
     assert "Saved" in part.text
     assert "<html" not in part.text
@@ -119,10 +119,10 @@ def test_settings_save_alone(browser: Browser, public: Repository) -> None:
 
 
 def test_a_readme_is_written(browser: Browser, public: Repository, htmx: dict[str, str]) -> None:
-    client = browser("writer")
+    client = browser("manager")
     page = f"/{public.path}/-/readme"
     assert "Write a README" in client.get(f"/{public.path}").text
-    assert "Write a README" not in browser("reader").get(f"/{public.path}").text
+    assert "Write a README" not in browser("writer").get(f"/{public.path}").text
     whole = client.post(f"{page}/preview", {"readme": "# Title"})
     assert "<h2>Title</h2>" in whole.text
     part = client.post(f"{page}/preview", {"readme": "# Title"}, headers=htmx)
