@@ -9,6 +9,7 @@ from typing import Any
 from celery import current_app
 from django.conf import settings
 from django.db import transaction
+from kombu.exceptions import OperationalError
 
 log = logging.getLogger(__name__)
 _ringer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="wake")
@@ -34,5 +35,5 @@ def _send(task: str, args: tuple[Any, ...], countdown_s: float) -> None:
 def _ring(task: str, args: tuple[Any, ...], countdown_s: float) -> None:
     try:
         _send(task, args, countdown_s)
-    except OSError as error:  # kombu's OperationalError for every broker is one
+    except (OperationalError, OSError) as error:
         log.warning("broker did not take %s: %s; the periodic sweep will do it", task, error)

@@ -60,7 +60,7 @@ def parse_descriptor(value: Any, where: str) -> Descriptor:
         digest=digest,
         size=size,
         artifact_type=_text(value.get("artifactType")),
-        urls=tuple(u for u in value.get("urls") or () if isinstance(u, str)),
+        urls=_texts(value.get("urls"), f"urls of {where}"),
         platform=_platform(value.get("platform")),
         annotations=parse_annotations(value.get("annotations"), where),
     )
@@ -104,6 +104,14 @@ def _platform(value: Any) -> Platform | None:
         variant=_text(value.get("variant")),
         os_version=_text(value.get("os.version")),
     )
+
+
+def _texts(value: Any, where: str) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+        raise ManifestInvalid(f"{where} must be a list of strings")
+    return tuple(value)
 
 
 def _text(value: Any) -> str:

@@ -6,6 +6,7 @@ The bytes themselves are kept and served unchanged; this reads what they say.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,7 @@ from oci.errors import ManifestInvalid, ManifestTooLarge
 MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 MAX_DESCRIPTORS = 1000
 MAX_DEPTH = 32
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")  # JSON may spell them, databases refuse them
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ def _read(payload: bytes) -> dict[str, Any]:
         raise ManifestInvalid(f"the body is not JSON: {error}") from error
     if not isinstance(document, dict):
         raise ManifestInvalid("a manifest is a JSON object")
-    _check_depth(document, MAX_DEPTH)
+    _check(document, MAX_DEPTH)
     return document
 
 
@@ -100,15 +102,20 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not allowed")
 
 
-def _check_depth(value: Any, left: int) -> None:
+def _check(value: Any, left: int) -> None:
+    """Bounded depth, and no text that a database or a client's UTF-8 could not hold."""
     if left == 0:
         raise ManifestInvalid(f"nested deeper than {MAX_DEPTH} levels")
-    if isinstance(value, dict):
-        for item in value.values():
-            _check_depth(item, left - 1)
+    if isinstance(value, str):
+        if _UNSTORABLE.search(value):
+            raise ManifestInvalid("text may not hold NUL or half a surrogate pair")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _check(key, left)
+            _check(item, left - 1)
     elif isinstance(value, list):
         for item in value:
-            _check_depth(item, left - 1)
+            _check(item, left - 1)
 
 
 def _media_type(document: dict[str, Any], header: str) -> str:

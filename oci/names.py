@@ -12,6 +12,7 @@ from oci.digest import Digest
 from oci.errors import NameInvalid, TagInvalid
 
 COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+DEFAULT_NAMESPACE = "library"
 MAX_NAME_LENGTH = 200
 MAX_TAG_LENGTH = 128
 
@@ -32,14 +33,15 @@ class RepositoryName:
     @classmethod
     def parse(cls, text: str) -> RepositoryName:
         """Read a path; raises NameInvalid. A single component belongs to `library`."""
-        if not is_path(text):
+        path = text if "/" in text else f"{DEFAULT_NAMESPACE}/{text}"
+        if not is_path(path):
             raise NameInvalid(
                 "a repository name is lower-case letters, digits and single separators . _ -, "
                 "in parts joined by /",
                 detail={"name": text[:MAX_NAME_LENGTH]},
             )
-        namespace, slash, name = text.partition("/")
-        return cls(namespace, name) if slash else cls("library", namespace)
+        namespace, _, name = path.partition("/")
+        return cls(namespace, name)
 
 
 def is_path(text: str) -> bool:

@@ -29,11 +29,11 @@ class Scope:
 
 def parse_scope(text: str) -> Scope | None:
     """One scope, or None if ill-formed. A name may hold a colon (host:port)."""
-    kind, first, rest = text.partition(":")
-    name, second, actions = rest.rpartition(":")
-    if not (first and second and kind and name):
-        return None
+    kind, _, rest = text.partition(":")
     kind = kind.partition("(")[0]  # repository(plugin): the class is deprecated and ignored
+    name, _, actions = rest.rpartition(":")
+    if not (kind and name):
+        return None
     return Scope(kind, name, tuple(a for a in actions.split(",") if a))
 
 
@@ -42,18 +42,15 @@ def parse_scopes(values: Iterable[str]) -> list[Scope]:
 
     Ill-formed ones are dropped, the same resource is merged, at most MAX_SCOPES are kept.
     """
-    merged: dict[tuple[str, str], Scope] = {}
+    merged: dict[tuple[str, str], dict[str, None]] = {}
     for text in (part for value in values for part in value.split()):
         scope = parse_scope(text)
         if scope is None:
             continue
         key = (scope.type, scope.name)
-        if key in merged:
-            actions = dict.fromkeys((*merged[key].actions, *scope.actions))
-            merged[key] = Scope(scope.type, scope.name, tuple(actions))
-        elif len(merged) < MAX_SCOPES:
-            merged[key] = scope
-    return list(merged.values())
+        if key in merged or len(merged) < MAX_SCOPES:
+            merged.setdefault(key, {}).update(dict.fromkeys(scope.actions))
+    return [Scope(kind, name, tuple(actions)) for (kind, name), actions in merged.items()]
 
 
 def _expand(actions: tuple[str, ...]) -> tuple[str, ...]:

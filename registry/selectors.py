@@ -40,17 +40,22 @@ def get_link(repository: Repository, digest: Digest) -> BlobLink:
 def list_tag_names(repository: Repository, *, last: str, limit: int) -> list[str]:
     """Tag names after `last` in byte order."""
     rows = Tag.objects.filter(repository=repository).alias(sort_key=byte_order("name"))
-    if last:
-        rows = rows.filter(sort_key__gt=last)
+    if start := _storable(last):
+        rows = rows.filter(sort_key__gt=start)
     return list(rows.order_by("sort_key").values_list("name", flat=True)[:limit])
 
 
 def list_paths(visible: QuerySet[Repository], *, last: str, limit: int) -> list[str]:
     """Paths of repositories that were pushed to, after `last` in byte order."""
     rows = visible.filter(last_pushed_at__isnull=False).alias(sort_key=byte_order("path"))
-    if last:
-        rows = rows.filter(sort_key__gt=last)
+    if start := _storable(last):
+        rows = rows.filter(sort_key__gt=start)
     return list(rows.order_by("sort_key").values_list("path", flat=True)[:limit])
+
+
+def _storable(last: str) -> str:
+    """PostgreSQL refuses NUL even in a comparison; no name holds one, so what follows is moot."""
+    return last.partition("\0")[0]
 
 
 def list_referrers(repository: Repository, digest: Digest) -> list[Manifest]:

@@ -27,6 +27,14 @@ class StoredObject:
     modified_at: datetime
 
 
+def check_key(key: str) -> list[str]:
+    """The parts of a key; raises ValueError for one that could lead out of the store."""
+    parts = key.split("/")
+    if "\0" in key or any(part in ("", ".", "..") for part in parts):
+        raise ValueError("a storage key has no empty or relative parts")
+    return parts
+
+
 class BlobStore(Protocol):
     """Bytes by opaque key. What `put` or `join` returned for survives a power cut."""
 
@@ -37,9 +45,10 @@ class BlobStore(Protocol):
         """
 
     def join(self, sources: Sequence[str], key: str) -> int:
-        """Make `key` of the sources in order, return its size; the sources may be gone afterwards.
+        """Make `key` of the sources in order and return its size.
 
-        Raises ObjectMissing when a source is not there.
+        A single source is moved and gone afterwards; several stay. Raises ObjectMissing when a
+        source is not there.
         """
 
     def open(self, key: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:

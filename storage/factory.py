@@ -10,6 +10,8 @@ from django.conf import settings
 from storage.base import BlobStore
 from storage.local import LocalStore
 
+CONTENT_PREFIXES = ("staging", "blobs")
+
 
 @cache
 def get_store() -> BlobStore:

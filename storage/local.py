@@ -5,15 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
+from typing import TypeVar
 
-from storage.base import ObjectMissing, StoredObject, StoreUnavailable
+from storage.base import ObjectMissing, StoredObject, StoreUnavailable, check_key
 
 PIECE_BYTES = 1024 * 1024
 _TEMPORARY = ".writing-"
+_TRIES = 100
+T = TypeVar("T")
 
 
 class LocalStore:
@@ -24,28 +27,19 @@ class LocalStore:
 
     def put(self, key: str, chunks: Iterable[bytes]) -> int:
         """See BlobStore. A failing fsync is final: the file is dropped, never synced again."""
-        path = self._path(key)
-        with self._translated():
-            self._make_directory(path.parent)
-            return self._write(path, chunks)
+        return self._write(self._path(key), chunks)
 
     def join(self, sources: Sequence[str], key: str) -> int:
         """See BlobStore. A single source is renamed, not copied."""
         path = self._path(key)
-        with self._translated():
-            self._make_directory(path.parent)
-            if len(sources) == 1:
-                self._rename(self._path(sources[0]), path)
-                _sync_directory(path.parent)
-                return path.stat().st_size
-            return self._write(path, (piece for s in sources for piece in self.open(s)))
+        if len(sources) == 1:
+            return self._move(self._path(sources[0]), path)
+        return self._write(path, (piece for s in sources for piece in self.open(s)))
 
     def open(self, key: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """See BlobStore."""
-        try:
+        with _translated(), _found(key):
             file = self._path(key).open("rb", buffering=0)
-        except FileNotFoundError as error:
-            raise ObjectMissing(key) from error
         return _pieces(file, start, stop)
 
     def path(self, key: str) -> Path:
@@ -54,23 +48,15 @@ class LocalStore:
 
     def size(self, key: str) -> int:
         """See BlobStore."""
-        try:
+        with _translated(), _found(key):
             return self._path(key).stat().st_size
-        except FileNotFoundError as error:
-            raise ObjectMissing(key) from error
 
     def delete(self, key: str) -> None:
         """See BlobStore. Directories left empty go too, so that garbage leaves nothing behind."""
         path = self._path(key)
-        with self._translated():
+        with _translated():
             path.unlink(missing_ok=True)
-            for parent in path.parents[:2]:
-                if parent == self.root:
-                    return
-                try:
-                    parent.rmdir()
-                except OSError:
-                    return  # not empty, or already gone: both mean there is nothing to tidy
+            self._tidy(path)
 
     def location(self, key: str, *, expires_s: int) -> str | None:
         """See BlobStore. Local files have no address of their own."""
@@ -83,7 +69,10 @@ class LocalStore:
                 if name.startswith(_TEMPORARY):
                     continue
                 path = Path(directory, name)
-                stat = path.stat()
+                try:
+                    stat = path.stat()
+                except FileNotFoundError:
+                    continue  # deleted since the directory was read
                 yield StoredObject(
                     key=str(path.relative_to(self.root)),
                     size=stat.st_size,
@@ -91,31 +80,59 @@ class LocalStore:
                 )
 
     def _path(self, key: str) -> Path:
-        parts = key.split("/")
-        if any(part in ("", ".", "..") for part in parts):
-            raise ValueError("a storage key has no empty or relative parts")
-        return self.root.joinpath(*parts)
+        return self.root.joinpath(*check_key(key))
 
     def _write(self, path: Path, chunks: Iterable[bytes]) -> int:
         temporary = path.with_name(f"{_TEMPORARY}{uuid.uuid4().hex}")
-        size = 0
         try:
-            with temporary.open("xb", buffering=0) as file:
-                for chunk in chunks:
-                    size += _write_all(file.fileno(), chunk)
-                os.fsync(file.fileno())
-            temporary.rename(path)
+            size = self._fill(temporary, chunks)
+            with _translated():
+                temporary.rename(path)
         except BaseException:
             temporary.unlink(missing_ok=True)
+            self._tidy(path)
             raise
-        _sync_directory(path.parent)
+        with _translated():
+            _sync_directory(path.parent)
         return size
 
-    def _rename(self, source: Path, target: Path) -> None:
-        try:
-            source.rename(target)
-        except FileNotFoundError as error:
-            raise ObjectMissing(str(source.name)) from error
+    def _fill(self, temporary: Path, chunks: Iterable[bytes]) -> int:
+        """Write and sync; errors of `chunks` themselves are not the store's and pass unchanged."""
+        with _translated():
+            file = self._in_directory(temporary.parent, lambda: temporary.open("xb", buffering=0))
+        size = 0
+        with file:
+            for chunk in chunks:
+                with _translated():
+                    size += _write_all(file.fileno(), chunk)
+            with _translated():
+                os.fsync(file.fileno())
+        return size
+
+    def _move(self, source: Path, target: Path) -> int:
+        def rename() -> None:
+            try:
+                source.rename(target)
+            except FileNotFoundError:
+                if not source.exists():
+                    raise ObjectMissing(source.name) from None
+                raise  # the target's directory went away
+
+        with _translated():
+            self._in_directory(target.parent, rename)
+            _sync_directory(target.parent)
+            self._tidy(source)
+            return target.stat().st_size
+
+    def _in_directory(self, directory: Path, act: Callable[[], T]) -> T:
+        """Do what puts a file into a directory. While it is empty a delete may tidy it away at any
+        moment; then it is made again. Once the file is in, nobody can."""
+        for _ in range(_TRIES):
+            # FileExistsError: `mkdir` saw the directory, which was gone when it looked again.
+            with contextlib.suppress(FileNotFoundError, FileExistsError):
+                self._make_directory(directory)
+                return act()
+        raise StoreUnavailable("the store could not make room for the bytes; try again later")
 
     def _make_directory(self, directory: Path) -> None:
         """Create the directory and make each new name on the way to it durable."""
@@ -125,12 +142,33 @@ class LocalStore:
         directory.mkdir(mode=0o700, exist_ok=True)
         _sync_directory(directory.parent)
 
-    @contextlib.contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise StoreUnavailable("the store could not take the bytes; try again later") from error
+    def _tidy(self, path: Path) -> None:
+        """Take away the directories of a file that has gone, unless something else is in them."""
+        for parent in path.parents[:2]:
+            if parent == self.root:
+                return
+            try:
+                parent.rmdir()
+            except FileNotFoundError:
+                continue
+            except OSError:
+                return  # not empty
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreUnavailable("the store could not do this now; try again later") from error
+
+
+@contextlib.contextmanager
+def _found(key: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise ObjectMissing(key) from error
 
 
 def _write_all(descriptor: int, chunk: bytes) -> int:
@@ -153,7 +191,8 @@ def _pieces(file: FileIO, start: int, stop: int | None) -> Iterator[bytes]:
         file.seek(start)
         left = None if stop is None else stop - start
         while left is None or left > 0:
-            piece = file.read(PIECE_BYTES if left is None else min(PIECE_BYTES, left))
+            with _translated():
+                piece = file.read(PIECE_BYTES if left is None else min(PIECE_BYTES, left))
             if not piece:
                 return
             if left is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
-from storage.base import ObjectMissing, StoredObject
+from storage.base import ObjectMissing, StoredObject, check_key
 
 
 class MemoryStore:
@@ -16,13 +16,17 @@ class MemoryStore:
 
     def put(self, key: str, chunks: Iterable[bytes]) -> int:
         """See BlobStore."""
+        check_key(key)
         data = b"".join(chunks)
         self._objects[key] = (data, datetime.now(UTC))
         return len(data)
 
     def join(self, sources: Sequence[str], key: str) -> int:
         """See BlobStore."""
-        return self.put(key, [self._get(source) for source in sources])
+        size = self.put(key, [self._get(source) for source in sources])
+        if len(sources) == 1:
+            self.delete(sources[0])
+        return size
 
     def open(self, key: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """See BlobStore."""
@@ -34,6 +38,7 @@ class MemoryStore:
 
     def delete(self, key: str) -> None:
         """See BlobStore."""
+        check_key(key)
         self._objects.pop(key, None)
 
     def location(self, key: str, *, expires_s: int) -> str | None:
@@ -42,11 +47,13 @@ class MemoryStore:
 
     def walk(self, prefix: str) -> Iterator[StoredObject]:
         """See BlobStore."""
+        check_key(prefix)
         for key, (data, at) in sorted(self._objects.items()):
             if key.startswith(f"{prefix}/"):
                 yield StoredObject(key, len(data), at)
 
     def _get(self, key: str) -> bytes:
+        check_key(key)
         try:
             return self._objects[key][0]
         except KeyError as error:

@@ -33,6 +33,10 @@ class TokenInvalid(Unauthenticated):
     code = "UNAUTHORIZED"
 
 
+class KeyUnknown(TokenInvalid):
+    """Signed with a key that is not at hand."""
+
+
 @dataclass(frozen=True, slots=True)
 class LoadedKey:
     """A private key ready for use; loading one takes far longer than signing."""
@@ -107,7 +111,7 @@ class TokenVerifier:
             kid = jwt.get_unverified_header(token).get("kid")
             key = self.keys.get(kid) if isinstance(kid, str) else None
             if key is None:
-                raise TokenInvalid("The token was signed with an unknown key.")
+                raise KeyUnknown("The token was signed with an unknown key.")
             claims: dict[str, Any] = jwt.decode(
                 token,
                 key,

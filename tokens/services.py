@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -17,10 +18,18 @@ from oci.names import RepositoryName, is_path
 from oci.scope import Scope
 from repos.permissions import Action, decide, may_create
 from repos.selectors import find_repository
-from tokens.jwt import LoadedKey, TokenSigner, TokenVerifier, generate_pem, load_pem
+from tokens.jwt import (
+    KeyUnknown,
+    LoadedKey,
+    TokenSigner,
+    TokenVerifier,
+    generate_pem,
+    load_pem,
+)
 from tokens.models import SigningKey
 
 _KEYS_READ_EVERY_S = 30.0
+_KEYS_READ_AGAIN_S = 1.0  # for tokens with an unknown key; anybody can make such tokens up
 _ACTIONS: dict[str, Action] = {"pull": "pull", "push": "push", "delete": "delete"}
 _keys: list[LoadedKey] = []
 _keys_read_at = 0.0
@@ -66,18 +75,34 @@ def verifier() -> TokenVerifier:
     )
 
 
+def verify(token: str) -> dict[str, Any]:
+    """The claims of a registry token; raises TokenInvalid.
+
+    A key made by another process since the keys were last read is found too.
+    """
+    try:
+        return verifier().verify(token)
+    except KeyUnknown:
+        if time.monotonic() - _keys_read_at < _KEYS_READ_AGAIN_S:
+            raise
+        forget_keys()
+        return verifier().verify(token)
+
+
 def current_keys() -> list[LoadedKey]:
     """The keys in use, newest first; the first one is made when there is none."""
     global _keys, _keys_read_at
-    if not _keys or time.monotonic() - _keys_read_at > _KEYS_READ_EVERY_S:
-        _keys = _read_keys()
+    keys = _keys  # another thread may forget them meanwhile
+    if not keys or time.monotonic() - _keys_read_at > _KEYS_READ_EVERY_S:
+        keys = _keys = _read_keys()
         _keys_read_at = time.monotonic()
-    return _keys
+    return keys
 
 
 def forget_keys() -> None:
     """Read the keys again at the next use."""
-    _keys.clear()
+    global _keys
+    _keys = []
 
 
 def rotate_keys() -> SigningKey:

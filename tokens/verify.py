@@ -10,7 +10,7 @@ from accounts.services.tokens import PREFIX
 from accounts.types import ANONYMOUS, Principal
 from core.basic import decode_basic
 from tokens.jwt import TokenInvalid
-from tokens.services import verifier
+from tokens.services import verify
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def read_authorization(header: str, *, address: str) -> Grant:
 
 
 def _from_registry_token(token: str) -> Grant:
-    claims = verifier().verify(token)
+    claims = verify(token)
     hub = claims.get("hub")
     access = claims.get("access")
     if not isinstance(hub, dict) or not isinstance(access, list):

@@ -6,12 +6,14 @@ The life of content is drawn in docs/operations.md. Order of locks as everywhere
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from registry.errors import UploadUnknown
 from registry.models import (
     Blob,
     BlobLink,
@@ -95,9 +97,10 @@ def _due(rows: QuerySet[Any]) -> Any:
     return rows.first()
 
 
-def _lock(repository_id: int) -> None:
-    """Also one on its way out, whose content is exactly what must go."""
-    Repository.objects.select_for_update(no_key=True).get(pk=repository_id)
+def _lock(repository_id: int) -> bool:
+    """Also one on its way out, whose content is exactly what must go; False if it has gone."""
+    rows = Repository.objects.select_for_update(no_key=True).filter(pk=repository_id)
+    return rows.first() is not None
 
 
 def _review_manifest(key: int) -> bool:
@@ -105,8 +108,8 @@ def _review_manifest(key: int) -> bool:
     if known is None:
         return False
     with transaction.atomic():
-        _lock(known.repository_id)
-        manifest = _due(Manifest.objects.filter(pk=key))
+        held = _lock(known.repository_id)
+        manifest = _due(Manifest.objects.filter(pk=key)) if held else None
         if manifest is None:
             return False
         if _is_kept(manifest):
@@ -154,8 +157,8 @@ def _review_link(key: int) -> bool:
     if known is None:
         return False
     with transaction.atomic():
-        _lock(known.repository_id)
-        link = _due(BlobLink.objects.filter(pk=key))
+        held = _lock(known.repository_id)
+        link = _due(BlobLink.objects.filter(pk=key)) if held else None
         if link is None:
             return False
         if ManifestBlob.objects.filter(link=link).exists():
@@ -181,7 +184,8 @@ def _review_blob(key: int) -> bool:
 def _purge(repository: Repository) -> bool:
     """Content first, then the row; each step is its own transaction and may be repeated."""
     for session in UploadSession.objects.filter(repository=repository):
-        uploads.cancel(session)
+        with suppress(UploadUnknown):  # another round was faster
+            uploads.cancel(session)
     with transaction.atomic():
         _lock(repository.pk)
         Tag.objects.filter(repository=repository).delete()
@@ -190,7 +194,8 @@ def _purge(repository: Repository) -> bool:
     while _drop_links(repository):
         pass
     with transaction.atomic():
-        _lock(repository.pk)
+        if not _lock(repository.pk):
+            return False
         if UploadSession.objects.filter(repository=repository).exists():
             return False
         repository.delete()

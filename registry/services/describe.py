@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.utils import timezone
@@ -28,7 +28,8 @@ def read_config(config: Descriptor | None, storage_key: str) -> dict[str, Any] |
     if config.size > MAX_CONFIG_BYTES:
         return None
     try:
-        document = json.loads(b"".join(get_store().open(storage_key)))
+        # Never more than it claims: whether the claim is true is only checked at the commit.
+        document = json.loads(b"".join(get_store().open(storage_key, 0, config.size)))
     except (ObjectMissing, StoreUnavailable, ValueError, RecursionError):
         return None  # a page without these facts is better than a push refused for them
     return document if isinstance(document, dict) else None
@@ -107,8 +108,8 @@ def _labels(value: Any) -> dict[str, str]:
 def _time(value: Any) -> datetime | None:
     try:
         found = parse_datetime(_text(value, 64))
-    except ValueError:
-        return None
-    if found is None:
-        return None
-    return found if timezone.is_aware(found) else timezone.make_aware(found)
+        if found is None:
+            return None
+        return (found if timezone.is_aware(found) else timezone.make_aware(found)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None  # no such day, or outside the years 1 to 9999 in UTC

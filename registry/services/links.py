@@ -24,7 +24,7 @@ def ensure_link(repository: Repository, blob: Blob) -> BlobLink:
     if not made:
         BlobLink.objects.filter(pk=link.pk).update(review_after=after_push())
     ManifestBlob.objects.filter(
-        manifest__repository=repository, digest=blob.digest, link=None
+        manifest__repository=repository, digest=blob.digest, size=blob.size, link=None
     ).update(link=link)
     return link
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
+from django.db.models.functions import Length
 from django.utils import timezone
 
 from events.services import record
@@ -27,6 +28,7 @@ from registry.services.tags import drop_tag, is_immutable, move_tag, review_mani
 from repos.models import Repository
 
 Role = ManifestBlob.BlobRole
+MAX_TOTAL_BYTES = 2**63 - 1  # foreign layers may claim any size
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,8 @@ def put_manifest(
         manifest = Manifest.objects.filter(repository=row, digest=str(digest)).first()
         if manifest is None:
             manifest = _insert(row, payload, parsed, digest, actor)
+            if isinstance(reference, Digest):
+                review_manifest(manifest)  # it may never get a tag or a parent
             save_info(manifest, parsed, config)
         elif manifest.media_type != parsed.media_type:
             raise ManifestInvalid(f"this digest is already kept as {manifest.media_type}")
@@ -172,14 +176,16 @@ def _insert(
         payload=payload,
         subject_digest=str(parsed.subject.digest) if parsed.subject else "",
         annotations=dict(parsed.annotations),
-        total_size=parsed.total_size + sum(child.total_size for child in children),
+        total_size=min(
+            parsed.total_size + sum(child.total_size for child in children), MAX_TOTAL_BYTES
+        ),
         pushed_by_id=actor.id,
         pushed_by_name=actor.name,
         review_after=None,
     )
-    ManifestBlob.objects.bulk_create(_blob_rows(manifest, parsed, found))
+    blobs = ManifestBlob.objects.bulk_create(_blob_rows(manifest, parsed, found))
     ManifestChild.objects.bulk_create(_child_rows(manifest, parsed, found))
-    used = [link.pk for link in found.links.values()]
+    used = {blob.link_id for blob in blobs if blob.link_id is not None}
     BlobLink.objects.filter(pk__in=used, review_after__isnull=False).update(review_after=None)
     return manifest
 
@@ -198,12 +204,10 @@ def _resolve(repository: Repository, parsed: document.Manifest) -> _Found:
             repository=repository, blob__digest__in=wanted
         )
     }
-    children = {
-        child.digest: child
-        for child in Manifest.objects.filter(
-            repository=repository, digest__in=[str(d.digest) for d in parsed.children]
-        )
-    }
+    named = Manifest.objects.filter(
+        repository=repository, digest__in=[str(d.digest) for d in parsed.children]
+    )
+    children = {child.digest: child for child in named.defer("payload")}
     missing = [
         digest
         for digest, descriptor in wanted.items()
@@ -211,15 +215,18 @@ def _resolve(repository: Repository, parsed: document.Manifest) -> _Found:
     ]
     if missing:
         raise ManifestBlobUnknown(missing)
-    for descriptor in parsed.blobs:
-        _check_size(descriptor, links.get(str(descriptor.digest)))
+    sizes = {digest: link.blob.size for digest, link in links.items()}
+    if children:
+        sizes |= named.annotate(size=Length("payload")).values_list("digest", "size")
+    for descriptor in (*parsed.blobs, *parsed.children):
+        _check_size(descriptor, sizes.get(str(descriptor.digest), descriptor.size))
     return _Found(links, children)
 
 
-def _check_size(descriptor: Descriptor, link: BlobLink | None) -> None:
-    if link is not None and link.blob.size != descriptor.size:
+def _check_size(descriptor: Descriptor, stored: int) -> None:
+    if stored != descriptor.size:
         raise ManifestInvalid(
-            f"the size of {descriptor.digest} is {link.blob.size}, not {descriptor.size}",
+            f"the size of {descriptor.digest} is {stored}, not {descriptor.size}",
             detail={"digest": str(descriptor.digest)},
         )
 
@@ -254,7 +261,7 @@ def _child_rows(
             position=position,
             child_digest=str(child.digest),
             child=found.children[str(child.digest)],
-            platform=str(child.platform or ""),
+            platform=str(child.platform or "")[:255],
             annotations=dict(child.annotations),
         )
         for position, child in enumerate(parsed.children)

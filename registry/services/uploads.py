@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, close_old_connections, connection, transaction
@@ -98,15 +100,17 @@ def finish(session: UploadSession, digest: Digest, *, recheck: Recheck = no_rech
     store = get_store()
     parts = list(UploadPart.objects.filter(session=session).order_by("start"))
     final = blob_key(digest.algorithm, digest.hex, str(session.uuid))
-    if not _bytes_agree(store, parts, session, final, digest):
-        cancel(session)
-        raise DigestInvalid(
-            "provided digest did not match uploaded content", detail={"digest": str(digest)}
-        )
-    if session.final_key != final:
-        UploadSession.objects.filter(pk=session.pk).update(final_key=final)
-    _join(store, parts, final)
-    return _commit(session, digest, parts, recheck)
+    try:
+        if not _bytes_agree(store, parts, session, final, digest):
+            cancel(session)
+            raise DigestInvalid(
+                "provided digest did not match uploaded content", detail={"digest": str(digest)}
+            )
+        _note_final_key(session, final)
+        _join(store, parts, final)
+        return _commit(session, digest, parts, recheck)
+    except ObjectMissing as error:  # another request ended this upload and its bytes are gone
+        raise UploadUnknown("blob upload unknown to registry") from error
 
 
 def put_blob(
@@ -122,31 +126,26 @@ def put_blob(
     try:
         session = append(session, body)
     except BaseException:
-        cancel(session)
+        with suppress(UploadUnknown):
+            cancel(session)
         raise
     return finish(session, digest, recheck=recheck)
 
 
 def cancel(session: UploadSession) -> None:
     """Forget an upload and its bytes; a finished one is UploadUnknown."""
-    with transaction.atomic():
-        rows = UploadSession.objects.filter(pk=session.pk)
-        keys = list(
-            UploadPart.objects.filter(session=session).values_list("storage_key", flat=True)
-        )
-        keys += [key for key in rows.values_list("final_key", flat=True) if key]
-        _take(session)
-        discard(keys)
+    _drop(session)
 
 
 def expire() -> int:
     """Drop uploads that made no progress in their lifetime; returns how many."""
     count = 0
-    for session in UploadSession.objects.filter(expires_at__lt=timezone.now())[:200]:
+    due = UploadSession.objects.filter(expires_at__lt=timezone.now()).order_by("expires_at")
+    for session in due[:200]:
         try:
-            cancel(session)
+            _drop(session, expires_at__lt=timezone.now())
         except UploadUnknown:
-            continue  # finished in this very moment
+            continue  # finished or continued in this very moment
         count += 1
     return count
 
@@ -215,8 +214,9 @@ def _commit(
     with transaction.atomic():
         repository = lock_repository(session.repository)
         recheck(repository)
-        keys = [part.storage_key for part in parts] if len(parts) > 1 else []
-        _take(session)
+        _, keys = _take(session)
+        if len(parts) == 1:
+            keys.remove(parts[0].storage_key)  # moved, not copied
         blob = ensure_blob(str(digest), size, final)
         if blob.storage_key != final:
             if damaged and known is not None and blob.storage_key == known.storage_key:
@@ -230,12 +230,39 @@ def _commit(
     return blob
 
 
-def _take(session: UploadSession) -> None:
-    """Of finish, cancel and expire only one gets the session."""
-    UploadPart.objects.filter(session=session).delete()
-    gone, _ = UploadSession.objects.filter(pk=session.pk).delete()
-    if not gone:
+def _drop(session: UploadSession, **still: Any) -> None:
+    with transaction.atomic():
+        final_key, keys = _take(session, **still)
+        discard([final_key, *keys] if final_key else keys)
+
+
+def _take(session: UploadSession, **still: Any) -> tuple[str, list[str]]:
+    """Of finish, cancel and expire only one gets the session; returns its final key and its parts'.
+
+    The row is held first, so that no part can be added behind the list's back.
+    """
+    rows = UploadSession.objects.filter(pk=session.pk, **still)
+    held = rows.select_for_update().first()
+    if held is None:
         raise UploadUnknown("blob upload unknown to registry")
+    parts = UploadPart.objects.filter(session=session)
+    keys = list(parts.values_list("storage_key", flat=True))
+    parts.delete()
+    UploadSession.objects.filter(pk=held.pk).delete()
+    return held.final_key, keys
+
+
+def _note_final_key(session: UploadSession, final: str) -> None:
+    """Whoever ends the upload must know where its bytes may lie already."""
+    if session.final_key == final:
+        return
+    with transaction.atomic():
+        row = UploadSession.objects.select_for_update().filter(pk=session.pk).first()
+        if row is None:
+            raise UploadUnknown("blob upload unknown to registry")
+        if row.final_key and row.final_key != final:
+            discard([row.final_key])
+        UploadSession.objects.filter(pk=row.pk).update(final_key=final)
 
 
 def _reload(session: UploadSession) -> UploadSession:

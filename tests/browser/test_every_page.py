@@ -75,7 +75,9 @@ def look_at(context: BrowserContext, hub: RunningHub, addresses: list[str]) -> l
         if answer.status != expected:
             found.append(f"{address}: status {answer.status}")
             continue
-        found += [f"{address}: console: {line}" for line in said if "server responded with" not in line]
+        found += [
+            f"{address}: console: {line}" for line in said if "server responded with" not in line
+        ]
         wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         if wide > 0:
             found.append(f"{address}: {wide} px too wide")
