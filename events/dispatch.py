@@ -22,23 +22,46 @@ def register(handler: Handler) -> None:
 
 
 def drain(limit: int = 500) -> int:
-    """Dispatch waiting events in commit order; returns how many."""
-    done = 0
-    while done < limit and _dispatch_one():
+    """Dispatch waiting events in commit order; returns how many.
+
+    An event that a handler fails on is logged and waits for the next run; the others go on.
+    """
+    done = last = 0
+    while done < limit:
+        try:
+            event_id = _dispatch_after(last)
+        except _Failed as failed:
+            log.exception("a handler failed on event %s; it will be tried again", failed.event_id)
+            last = failed.event_id
+            continue
+        if event_id is None:
+            break
+        last = event_id
         done += 1
     return done
 
 
-def _dispatch_one() -> bool:
+class _Failed(Exception):
+    """A handler's error, with the event it failed on."""
+
+    def __init__(self, event_id: int) -> None:
+        super().__init__(event_id)
+        self.event_id = event_id
+
+
+def _dispatch_after(last: int) -> int | None:
     with transaction.atomic():
-        waiting = Event.objects.filter(dispatched_at__isnull=True).order_by("id")
+        waiting = Event.objects.filter(dispatched_at__isnull=True, pk__gt=last).order_by("id")
         if connection.features.has_select_for_update_skip_locked:
             waiting = waiting.select_for_update(skip_locked=True)
         event = waiting.first()
         if event is None:
-            return False
+            return None
         for handler in _handlers:
-            handler(event)
+            try:
+                handler(event)
+            except Exception as error:  # one event must not stop all that come after it
+                raise _Failed(event.pk) from error
         event.dispatched_at = timezone.now()
         event.save(update_fields=["dispatched_at"])
-        return True
+        return event.pk

@@ -161,6 +161,10 @@ class Config(BaseSettings):
         )
 
 
+FROM_FILES = ("secret_key", "encryption_keys", "admin_password", "database_url", "broker_url")
+_SECRET = ("SECRET", "PASSWORD", "KEYS", "DATABASE_URL", "BROKER_URL", "EMAIL_URL")
+
+
 class _Values(PydanticBaseSettingsSource):
     """A source whose values are at hand."""
 
@@ -213,7 +217,7 @@ def _from_legacy() -> dict[str, Any]:
 
 def _from_secret_files() -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for name in ("secret_key", "encryption_keys", "admin_password", "database_url", "broker_url"):
+    for name in FROM_FILES:
         path = os.environ.get(f"HUB_{name.upper()}_FILE")
         if not path:
             continue
@@ -221,6 +225,8 @@ def _from_secret_files() -> dict[str, Any]:
             text = Path(path).read_text().strip()
         except OSError as error:
             raise ConfigError(f"HUB_{name.upper()}_FILE: {path}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"HUB_{name.upper()}_FILE: {path}: not UTF-8 text") from error
         found[name] = text.splitlines() if name == "encryption_keys" else text
     return found
 
@@ -233,8 +239,9 @@ def _from_yaml() -> dict[str, Any]:
         document = yaml.safe_load(Path(path).read_text())
     except OSError as error:
         raise ConfigError(f"HUB_CONFIG: {path}: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"HUB_CONFIG: {path} is not YAML: {error}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"HUB_CONFIG: {path} is not YAML: {reason}") from error
     if document is None:
         return {}
     if not isinstance(document, dict):
@@ -244,7 +251,7 @@ def _from_yaml() -> dict[str, Any]:
 
 def _unknown_names() -> list[str]:
     known = {f"HUB_{name.upper()}" for name in Config.model_fields} | {"HUB_CONFIG"}
-    known |= {f"{name}_FILE" for name in known}
+    known |= {f"HUB_{name.upper()}_FILE" for name in FROM_FILES}
     names = [name for name in os.environ if name.startswith("HUB_") and name not in known]
     return [name for name in names if not name.startswith("HUB_TEST_")]
 
@@ -257,11 +264,7 @@ def load() -> Config:
         lines = []
         for problem in error.errors():
             key = "HUB_" + "__".join(str(part) for part in problem["loc"]).upper()
-            shown = (
-                "…"
-                if any(w in key for w in ("SECRET", "PASSWORD", "KEYS"))
-                else repr(problem["input"])
-            )
+            shown = _shown(key, problem["input"])
             lines.append(f"{key}: found {shown}: {problem['msg']}")
         raise ConfigError("\n".join(lines)) from error
     except SettingsError as error:
@@ -274,7 +277,15 @@ def _not_json(message: str) -> str:
     if match is None:
         return f"configuration: {message}"
     name = f"HUB_{match[1].upper()}"
-    return f"{name}: found {os.environ.get(name)!r}: must be JSON"
+    return f"{name}: found {_shown(name, os.environ.get(name))}: must be JSON"
+
+
+def _shown(key: str, value: object) -> str:
+    """A value as an error may show it: of what may hold a secret, no more than the scheme."""
+    if not any(word in key for word in _SECRET):
+        return repr(value)
+    scheme, separator, _ = str(value).partition("://")
+    return f"{scheme}{separator}…" if separator else "…"
 
 
 def reference() -> str:

@@ -82,6 +82,9 @@ class HubErrorMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if "\0" in request.path_info:
+            # PostgreSQL has no such text, so nothing can be found under it.
+            return HttpResponse("This address is not valid.\n", "text/plain", status=400)
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:

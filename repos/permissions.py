@@ -112,6 +112,8 @@ def held_roles(principal: Principal, repository: Repository) -> list[Held]:
     namespace = repository.namespace
     if namespace.user_id == principal.user_id:
         return [Held(Role.ADMIN, f"you own the namespace {namespace.name}")]
+    if namespace.kind == Namespace.Kind.LIBRARY and principal.is_superuser:
+        return [Held(Role.ADMIN, "administrators keep the library")]
     held = [
         Held(role, f"collaborator with the role {role}")
         for role in Collaborator.objects.filter(
@@ -168,6 +170,8 @@ def member_ids(principal: Principal) -> QuerySet[Repository, int]:
             user_id=user, role=Membership.Role.OWNER
         ).values("organization")
     )
+    if principal.is_superuser:
+        owned |= Q(namespace__kind=Namespace.Kind.LIBRARY)
     shared = Q(pk__in=Collaborator.objects.filter(user_id=user).values("repository")) | Q(
         pk__in=TeamGrant.objects.filter(team__memberships__user_id=user).values("repository")
     )

@@ -63,5 +63,8 @@ class BlobStore(Protocol):
     def location(self, key: str, *, expires_s: int) -> str | None:
         """A URL clients may fetch for `expires_s` seconds, or None if they must come to us."""
 
+    def drop_unfinished(self, before: datetime) -> int:
+        """Remove what writers that died before this moment left behind; returns how many."""
+
     def walk(self, prefix: str) -> Iterator[StoredObject]:
         """Every complete object under the prefix."""

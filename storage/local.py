@@ -62,6 +62,18 @@ class LocalStore:
         """See BlobStore. Local files have no address of their own."""
         return None
 
+    def drop_unfinished(self, before: datetime) -> int:
+        """See BlobStore."""
+        count = 0
+        for directory, _, names in os.walk(self.root):
+            for path in (Path(directory, name) for name in names if name.startswith(_TEMPORARY)):
+                with _translated(), contextlib.suppress(FileNotFoundError):
+                    if path.stat().st_mtime < before.timestamp():
+                        path.unlink()
+                        self._tidy(path)
+                        count += 1
+        return count
+
     def walk(self, prefix: str) -> Iterator[StoredObject]:
         """See BlobStore."""
         for directory, _, names in os.walk(self._path(prefix)):

@@ -45,6 +45,10 @@ class MemoryStore:
         """See BlobStore."""
         return None
 
+    def drop_unfinished(self, before: datetime) -> int:
+        """See BlobStore. Nothing half-written is kept here."""
+        return 0
+
     def walk(self, prefix: str) -> Iterator[StoredObject]:
         """See BlobStore."""
         check_key(prefix)

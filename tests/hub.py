@@ -27,7 +27,7 @@ class RunningHub:
 
     def __init__(self, data_dir: Path, **environment: str) -> None:
         self.data_dir = data_dir
-        self.port = _free_port()
+        self.port = free_port()
         self.host = f"localhost:{self.port}"
         self.url = f"http://{self.host}"
         self.environment = {**_own_database(), **environment}
@@ -175,7 +175,8 @@ def _own_database() -> dict[str, str]:
     return {"HUB_DATABASE_URL": f"{base}/{name}"}
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port nobody uses just now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -21,7 +21,7 @@ class Received:
 class Receiver:
     """Use as a context manager; `statuses` are answered in turn, then 200 for ever."""
 
-    def __init__(self, statuses: Sequence[int] = ()) -> None:
+    def __init__(self, statuses: Sequence[int] = (), port: int = 0) -> None:
         self.received: list[Received] = []
         self._statuses = list(statuses)
         receiver = self
@@ -41,7 +41,7 @@ class Receiver:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/hook"
 
     def __enter__(self) -> Receiver:

@@ -34,7 +34,11 @@ class TokenInvalid(Unauthenticated):
 
 
 class KeyUnknown(TokenInvalid):
-    """Signed with a key that is not at hand."""
+    """Signed with a key that is not at hand; `kid` is what the token calls it."""
+
+    def __init__(self, kid: str) -> None:
+        super().__init__("The token was signed with an unknown key.")
+        self.kid = kid
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +115,7 @@ class TokenVerifier:
             kid = jwt.get_unverified_header(token).get("kid")
             key = self.keys.get(kid) if isinstance(kid, str) else None
             if key is None:
-                raise KeyUnknown("The token was signed with an unknown key.")
+                raise KeyUnknown(str(kid)[:100])
             claims: dict[str, Any] = jwt.decode(
                 token,
                 key,

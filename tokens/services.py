@@ -29,7 +29,6 @@ from tokens.jwt import (
 from tokens.models import SigningKey
 
 _KEYS_READ_EVERY_S = 30.0
-_KEYS_READ_AGAIN_S = 1.0  # for tokens with an unknown key; anybody can make such tokens up
 _ACTIONS: dict[str, Action] = {"pull": "pull", "push": "push", "delete": "delete"}
 _keys: list[LoadedKey] = []
 _keys_read_at = 0.0
@@ -82,8 +81,8 @@ def verify(token: str) -> dict[str, Any]:
     """
     try:
         return verifier().verify(token)
-    except KeyUnknown:
-        if time.monotonic() - _keys_read_at < _KEYS_READ_AGAIN_S:
+    except KeyUnknown as error:
+        if not SigningKey.objects.filter(kid=error.kid, retired_at=None).exists():
             raise
         forget_keys()
         return verifier().verify(token)

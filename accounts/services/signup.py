@@ -48,6 +48,13 @@ def give_namespace(user: User) -> Namespace:
         raise NameTaken("This name is already in use.") from error
 
 
+def ensure_library() -> Namespace:
+    """The namespace of official images, whose names are written without one."""
+    return Namespace.objects.get_or_create(
+        name="library", defaults={"kind": Namespace.Kind.LIBRARY}
+    )[0]
+
+
 def is_name_free(name: str) -> bool:
     """Whether nobody has this name as a namespace or a user name."""
     return not (

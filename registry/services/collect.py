@@ -5,10 +5,13 @@ The life of content is drawn in docs/operations.md. Order of locks as everywhere
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -46,6 +49,28 @@ def collect() -> dict[str, int]:
         "blobs": review_blobs(),
         "objects": empty_discarded(),
     }
+
+
+def sweep() -> int:
+    """Remove what processes that were killed left in the store; returns how many objects.
+
+    A part counts as left behind when its upload is gone and it is older than any upload may be.
+    """
+    before = timezone.now() - timedelta(seconds=2 * settings.HUB.upload_lifetime_s)
+    count = get_store().drop_unfinished(before)
+    for item in get_store().walk("staging"):
+        upload = item.key.split("/")[1]
+        if item.modified_at < before and not _is_open(upload):
+            get_store().delete(item.key)
+            count += 1
+    return count
+
+
+def _is_open(upload: str) -> bool:
+    try:
+        return UploadSession.objects.filter(uuid=uuid.UUID(upload)).exists()
+    except ValueError:
+        return False
 
 
 def purge_repositories() -> int:

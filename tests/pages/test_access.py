@@ -196,3 +196,8 @@ def test_only_the_author_edits_and_an_administrator_may_delete(
     assert browser("manager").post(f"{base}/delete").status_code == 302
     comment.refresh_from_db()
     assert comment.deleted_at is not None
+
+
+def test_an_address_with_a_nul_is_refused(client: Client) -> None:
+    for path in ("/a%00b", "/owner/open%00", "/owner/open/-/tags/%00"):
+        assert client.get(path).status_code == 400, path

@@ -20,10 +20,12 @@ from django.core.exceptions import ValidationError
 from django.core.management import BaseCommand, call_command
 from django.db import DatabaseError, connections
 
+from accounts.services.signup import ensure_library
 from core.errors import HubError
 from hubsite import config
 from hubsite.config import ConfigError
 from hubsite.supervisor import Child, Supervisor, say
+from tokens.services import current_keys
 
 LOOPBACK = '["127.0.0.0/8","::1/128"]'
 
@@ -98,6 +100,8 @@ def prepare() -> None:
         call_command("createcachetable", verbosity=0)
     except DatabaseError as error:
         raise ConfigError(f"HUB_DATABASE_URL: {' '.join(str(error).split())}") from error
+    ensure_library()
+    current_keys()  # made once here, so that no two processes each make a first one
     collect_static()
     create_administrator()
     connections.close_all()

@@ -221,3 +221,17 @@ def test_old_names_without_effect_say_why(env, name):
     env(**{name: "x"})
     (line,) = notes()
     assert line.startswith(f"{name} has no effect: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HUB_ENCRYPTION_KEYS", "s3cret-and-no-json"),
+        ("HUB_BROKER_URL", "pigeon://me:s3cret@loft"),
+    ],
+)
+def test_what_may_hold_a_secret_is_never_shown(env, name, value):
+    env(**{name: value})
+    (line,) = refused()
+    assert line.startswith(name)
+    assert "s3cret" not in line

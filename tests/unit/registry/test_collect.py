@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 
 import pytest
@@ -319,3 +320,19 @@ def test_dropped_blobs_pushed_again_get_a_new_key_the_old_copy_cannot_harm(
     hub_settings(discard_grace_s=0)
     collect.empty_discarded()
     assert b"".join(get_store().open(Blob.objects.get().storage_key)) == b"x"
+
+
+def test_what_a_killed_process_left_in_the_store_is_swept_after_a_while(repository, tmp_path):
+    session = uploads.start(repository, actor=ACTOR)
+    uploads.append(session, [b"still being uploaded"])
+    store = get_store()
+    lost = f"staging/{uuid.uuid4()}/{uuid.uuid4().hex}"
+    store.put(lost, [b"its row was never written"])
+    half = store.path(lost).with_name(".writing-1")
+    half.write_bytes(b"half")
+    assert collect.sweep() == 0
+    with time_machine.travel(timezone.now() + timedelta(days=3), tick=False):
+        assert collect.sweep() == 2
+        assert collect.sweep() == 0
+    assert not half.exists()
+    assert len(objects()) == 1

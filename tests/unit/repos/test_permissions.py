@@ -8,11 +8,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.models import Membership, Namespace, TeamMembership
+from accounts.services.credentials import principal_of
+from accounts.services.signup import create_user, ensure_library
 from accounts.types import ANONYMOUS
 from core.errors import Denied, NotFound, Unauthenticated
+from events.types import Actor
 from repos.models import Collaborator, Repository, TeamGrant
 from repos.permissions import decide, held_roles, may_create, member_ids, require, visible_to
 from repos.selectors import get_visible
+from repos.services.repositories import create_repository
 from tests.unit.repos.people import organization, person, principal, repository, team
 
 pytestmark = pytest.mark.django_db
@@ -269,3 +273,19 @@ def test_lists_agree_with_single_decisions_in_random_worlds(plan, scopes):
                 held = {repo.pk for repo in every if held_roles(who, repo)}
                 assert held == set(member_ids(who))
         transaction.set_rollback(True)
+
+
+def test_the_library_belongs_to_administrators() -> None:
+    library = ensure_library()
+    root = create_user(
+        username="root-one", email="", password="a long enough secret", superuser=True
+    )
+    ann = create_user(username="ann-two", email="", password="a long enough secret")
+    official = create_repository(library, "busybox", actor=Actor(root.pk, root.username))
+    keeper, stranger = principal_of(root), principal_of(ann)
+    assert may_create(keeper, library)
+    assert not may_create(stranger, library)
+    assert decide(keeper, "push", official).allowed
+    assert decide(stranger, "see", official).outcome == "invisible"
+    assert official in visible_to(keeper)
+    assert official not in visible_to(stranger)
