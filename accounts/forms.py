@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
+from allauth.account.forms import AddEmailForm as BaseAddEmailForm
 from allauth.account.forms import LoginForm as BaseLoginForm
 from allauth.account.forms import SignupForm as BaseSignupForm
 from django import forms
@@ -71,6 +72,17 @@ class LoginForm(BaseLoginForm):  # type: ignore[misc]
         self.fields["password"].help_text = format_html(
             '<a href="{}">{}</a>', reverse_lazy("account_reset_password"), _("Forgot the password?")
         )
+
+
+class AddEmailForm(BaseAddEmailForm):  # type: ignore[misc]
+    """One more address; each address belongs to one person."""
+
+    def clean_email(self) -> str:
+        """The address, unless somebody else has it."""
+        email: str = super().clean_email()
+        if User.objects.filter(email=email).exclude(pk=self.user.pk).exists():
+            raise forms.ValidationError(_("This address cannot be used."))
+        return email
 
 
 class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -69,7 +69,10 @@ class StrictSerializer(serializers.Serializer[Any]):  # a body: what it does not
             if unknown:
                 known = ", ".join(self.fields)
                 raise serializers.ValidationError(
-                    {str(name): [f"There is no such field; known are {known}."] for name in unknown}
+                    {
+                        ascii(name)[1:-1][:60]: [f"There is no such field; known are {known}."]
+                        for name in unknown
+                    }
                 )
         return super().to_internal_value(data)
 

@@ -24,6 +24,7 @@ limit_request_line = 8190
 limit_request_field_size = 32 * 1024  # tokens that grant access to many repositories
 worker_tmp_dir = str(_memory) if os.access(_memory, os.W_OK) else None
 control_socket_disable = True  # its default path is shared by all installations of an account
+forwarder_headers = ""  # no client decides where the application is mounted
 accesslog = None
 errorlog = "-"
 loglevel = "debug" if _hub.log_level == "debug" else "warning"

@@ -12,7 +12,9 @@ from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 
-from core.errors import HubError
+from accounts.authentication import principal_from
+from core.address import client_address
+from core.errors import HubError, NotFound
 from events.models import Event, QueueMessage, Tick
 from registry.models import Blob, DiscardedObject, UploadSession
 from repos.models import Repository
@@ -35,7 +37,10 @@ def readyz(request: HttpRequest) -> HttpResponse:
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Gauges read from the database."""
+    """Gauges read from the database, for this machine and for superusers."""
+    address = client_address(request.META, settings.HUB.trusted_proxies)
+    if not (address in ("127.0.0.1", "::1") or principal_from(request).is_superuser):
+        raise NotFound("There is nothing here that you may see.")
     lines = [f"# TYPE hub_{name} gauge\nhub_{name} {value}" for name, value in _gauges()]
     return HttpResponse("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4")
 

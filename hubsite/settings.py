@@ -147,6 +147,8 @@ CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
         "LOCATION": "cache_entry",
+        # Rate limits live here; Django's own limit of 300 rows would drop them early.
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
     }
 }
 
@@ -170,6 +172,7 @@ ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_FORMS = {"add_email": "accounts.forms.AddEmailForm"}
 ALLAUTH_TRUSTED_PROXY_COUNT = HUB.trusted_proxies
 
 SESSION_COOKIE_AGE = 14 * 24 * 3600

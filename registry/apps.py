@@ -15,4 +15,4 @@ class RegistryConfig(AppConfig):
         from registry.services import collect
 
         jobs.every(settings.HUB.collect_interval_s, "registry.collect", collect.collect)
-        jobs.every(6 * 3600, "registry.sweep", collect.sweep)
+        jobs.every(24 * 3600, "registry.sweep", collect.sweep)

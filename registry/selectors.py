@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.db.models import Prefetch, QuerySet, Sum
+from django.db.models.functions import Length
 
 from core.db import byte_order
 from oci.digest import Digest
 from registry.errors import BlobUnknown, ManifestUnknown
 from registry.models import BlobLink, Manifest, ManifestChild, Tag, TagMove
 from repos.models import Repository
+
+REFERRERS_PAGE = 100
+REFERRERS_BYTES = 1024 * 1024
 
 
 def get_manifest(repository: Repository, reference: Digest | str) -> Manifest:
@@ -58,11 +64,34 @@ def _storable(last: str) -> str:
     return last.partition("\0")[0]
 
 
-def list_referrers(repository: Repository, digest: Digest) -> list[Manifest]:
-    """Manifests that name this one as their subject, oldest first."""
-    return list(
-        Manifest.objects.filter(repository=repository, subject_digest=str(digest)).order_by("pk")
-    )
+def list_referrers(
+    repository: Repository,
+    digest: Digest,
+    *,
+    kinds: Sequence[str] = (),
+    last: str = "",
+    limit: int = REFERRERS_PAGE,
+) -> tuple[list[Manifest], bool]:
+    """Manifests that name this one as their subject, oldest first, and whether there are more.
+
+    `kinds` are artifact types to choose from, `last` the digest to go on after. A page ends early
+    when its annotations exceed REFERRERS_BYTES. Each manifest has `payload_size`, not its payload.
+    """
+    rows = Manifest.objects.filter(repository=repository, subject_digest=str(digest))
+    if kinds:
+        rows = rows.filter(artifact_type__in=kinds)
+    if last:
+        before = Manifest.objects.filter(repository=repository, digest=last).values("pk")
+        rows = rows.filter(pk__gt=before[:1])
+    rows = rows.annotate(payload_size=Length("payload")).defer("payload").order_by("pk")
+    found: list[Manifest] = []
+    size = 0
+    for manifest in rows[: limit + 1].iterator(chunk_size=20):
+        if len(found) == limit or size > REFERRERS_BYTES:
+            return found, True
+        found.append(manifest)
+        size += sum(len(k) + len(v) for k, v in manifest.annotations.items())
+    return found, False
 
 
 def tag_rows(repository: Repository) -> QuerySet[Tag]:

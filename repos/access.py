@@ -11,7 +11,7 @@ from accounts.authentication import principal_from
 from accounts.types import Principal
 from core.errors import NotFound
 from repos.models import Repository, Role
-from repos.permissions import Action, require, visible_to
+from repos.permissions import Action, find_visible, require
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,7 @@ def enter(request: HttpRequest, path: str, action: Action = "see") -> Access:
     Raises NotFound, the same for absent and invisible, Unauthenticated or Denied.
     """
     principal = principal_from(request)
-    # Absent and invisible take the same one query, and so the same time.
-    repository = visible_to(principal).select_related("namespace").filter(path=path).first()
+    repository = find_visible(principal, path)
     if repository is None:
         raise NotFound("There is no such repository.")
     decision = require(principal, action, repository)

@@ -15,7 +15,18 @@ class CollaboratorInline(admin.TabularInline):  # type: ignore[type-arg]
 
     model = Collaborator
     extra = 0
-    autocomplete_fields = ("user",)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Roles are given on the repository's page, where it is recorded."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """As above."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """As above."""
+        return False
 
 
 @admin.register(Repository)

@@ -30,6 +30,7 @@ class Repository(models.Model):
     class State(models.TextChoices):
         ACTIVE = "active"
         DELETING = "deleting"
+        DELETED = "deleted"  # without content; kept while deliveries about it may be under way
 
     namespace = models.ForeignKey(Namespace, models.PROTECT, related_name="repositories")
     name = models.CharField(max_length=200)
@@ -48,6 +49,7 @@ class Repository(models.Model):
     untagged_days = models.PositiveIntegerField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
     last_pushed_at = models.DateTimeField(null=True)
+    deleted_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [

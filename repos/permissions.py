@@ -6,17 +6,18 @@ answers*; security.md, 4.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Literal, get_args
 
 from django.db.models import Q, QuerySet
 
 from accounts.models import Membership, Namespace
-from accounts.types import Principal
+from accounts.types import ANONYMOUS, Principal
 from core.errors import Denied, NotFound, Unauthenticated
 from repos.models import Collaborator, Repository, Role, TeamGrant
 
 Action = Literal["see", "pull", "push", "delete", "administer", "star", "comment"]
+_ACTIONS: tuple[Action, ...] = get_args(Action)
 Outcome = Literal["allow", "deny", "invisible"]
 
 _RANK = {"": 0, Role.READ.value: 1, Role.WRITE.value: 2, Role.ADMIN.value: 3}
@@ -69,7 +70,18 @@ def decide(principal: Principal, action: Action, repository: Repository) -> Deci
 
     `invisible` means: answer as if the repository did not exist.
     """
+    return _decide(principal, action, repository, held_roles(principal, repository))
+
+
+def allowed_actions(principal: Principal, repository: Repository) -> set[Action]:
+    """Every action `decide` would allow, for the price of one decision."""
     held = held_roles(principal, repository)
+    return {a for a in _ACTIONS if _decide(principal, a, repository, held).allowed}
+
+
+def _decide(
+    principal: Principal, action: Action, repository: Repository, held: list[Held]
+) -> Decision:
     role = max((h.role for h in held), key=_RANK.__getitem__, default="")
     token = principal.token_actions(repository.path)
     if not repository.is_public and (not role or (principal.is_limited and not token)):
@@ -160,6 +172,17 @@ def visible_to(principal: Principal) -> QuerySet[Repository]:
     if principal.scopes is not None:
         return repositories.filter(Q(visibility="public") | Q(pk__in=_in_scope(principal)))
     return repositories.filter(Q(visibility="public") | Q(pk__in=member_ids(principal)))
+
+
+def find_visible(principal: Principal, path: str) -> Repository | None:
+    """The repository at a path if `decide(…, "see", …)` allows it.
+
+    Absent and invisible take the same one query, and so the same time.
+    """
+    reach = principal
+    if principal.is_limited:
+        reach = replace(principal, scopes=None) if principal.token_actions(path) else ANONYMOUS
+    return visible_to(reach).select_related("namespace").filter(path=path).first()
 
 
 def member_ids(principal: Principal) -> QuerySet[Repository, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,9 +16,9 @@ from django.utils import timezone
 from accounts.selectors import find_namespace
 from accounts.types import Principal
 from oci.names import RepositoryName, is_path
-from oci.scope import Scope
-from repos.permissions import Action, decide, may_create
-from repos.selectors import find_repository
+from oci.scope import ACTIONS, Scope
+from repos.permissions import allowed_actions as may_do
+from repos.permissions import find_visible, may_create
 from tokens.jwt import (
     KeyUnknown,
     LoadedKey,
@@ -28,8 +29,8 @@ from tokens.jwt import (
 )
 from tokens.models import SigningKey
 
+_THUMBPRINT = re.compile(r"[0-9A-Za-z_-]{43}")
 _KEYS_READ_EVERY_S = 30.0
-_ACTIONS: dict[str, Action] = {"pull": "pull", "push": "push", "delete": "delete"}
 _keys: list[LoadedKey] = []
 _keys_read_at = 0.0
 
@@ -82,6 +83,8 @@ def verify(token: str) -> dict[str, Any]:
     try:
         return verifier().verify(token)
     except KeyUnknown as error:
+        if not _THUMBPRINT.fullmatch(error.kid):
+            raise
         if not SigningKey.objects.filter(kid=error.kid, retired_at=None).exists():
             raise
         forget_keys()
@@ -147,11 +150,9 @@ def allowed_actions(principal: Principal, path: str) -> set[str]:
     if not is_path(path):
         return set()
     name = RepositoryName.parse(path)
-    repository = find_repository(str(name))
+    repository = find_visible(principal, str(name))
     if repository is not None:
-        return {
-            a for a, action in _ACTIONS.items() if decide(principal, action, repository).allowed
-        }
+        return {str(action) for action in may_do(principal, repository)} & set(ACTIONS)
     namespace = find_namespace(name.namespace)
     if namespace is None or not may_create(principal, namespace):
         return set()

@@ -17,7 +17,9 @@ def on_event(event: Event) -> None:
     name = NAMES.get(event.kind)
     if name is None or event.repository_id is None:
         return
-    hooks = Webhook.objects.filter(repository_id=event.repository_id, active=True).order_by("id")
+    hooks = Webhook.objects.filter(
+        repository_id=event.repository_id, active=True, created_at__lte=event.occurred_at
+    ).order_by("id")
     for hook in hooks:
         if name in hook.events and _tag_fits(hook.tag_filter, event):
             delivery, _ = Delivery.objects.get_or_create(

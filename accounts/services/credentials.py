@@ -30,10 +30,14 @@ def authenticate(username: str, secret: str, *, address: str) -> Principal:
     Raises BadCredential, the same for every cause, and RateLimited after too many failures from
     one address. A token must belong to the named account.
     """
-    _check_rate(username, address)
-    principal = (
-        _by_token(username, secret) if secret.startswith(PREFIX) else _by_password(username, secret)
-    )
+    if secret.startswith(PREFIX):
+        # Looked up first: a good token is never refused because of somebody's bad ones.
+        principal = _by_token(username, secret)
+        if principal is None:
+            _check_rate(username, address)
+    else:
+        _check_rate(username, address)
+        principal = _by_password(username, secret)
     if principal is None:
         _count_failure(username, address)
         raise BadCredential("The user name, password or access token is not right.")

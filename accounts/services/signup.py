@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 
 from accounts.errors import NameTaken, PasswordWeak
 from accounts.models import Namespace, User
-from accounts.names import check_name
+from accounts.names import RESERVED, check_name
 from core.errors import Invalid
 
 
@@ -17,21 +17,23 @@ def create_user(*, username: str, email: str, password: str, superuser: bool = F
     """Make an account and its namespace in one transaction.
 
     Raises Invalid for a bad name or address, PasswordWeak, NameTaken. The account exists only
-    together with its namespace.
+    together with its namespace. A superuser, whom only the operator makes, may have a reserved
+    name such as `admin`, and then has no namespace; the password is the operator's choice.
     """
-    check_name(username)
+    reserved = superuser and username in RESERVED
+    if not reserved:
+        check_name(username)
     email = email.lower()  # as allauth keeps and looks for it
     _check_email(email)
     user = User(username=username, email=email, is_staff=superuser, is_superuser=superuser)
-    try:
-        validate_password(password, user)
-    except ValidationError as error:
-        raise PasswordWeak(" ".join(error.messages)) from error
+    if not superuser:
+        _check_password(password, user)
     user.set_password(password)
     try:
         with transaction.atomic():
             user.save()
-            Namespace.objects.create(name=username, kind=Namespace.Kind.USER, user=user)
+            if not reserved:
+                Namespace.objects.create(name=username, kind=Namespace.Kind.USER, user=user)
     except IntegrityError as error:
         raise NameTaken("This name or address is already in use.") from error
     return user
@@ -63,14 +65,27 @@ def is_name_free(name: str) -> bool:
 
 
 def ensure_administrator(username: str, password: str, email: str = "") -> User:
-    """Create or keep a superuser with this name; an existing account keeps its password."""
+    """Create or keep a superuser with this name; an existing account keeps its password.
+
+    Somebody else may have signed up under this name before: an account that is no superuser yet
+    becomes one only if the password is its own. Raises Invalid otherwise, and as `create_user`.
+    """
     user = User.objects.filter(username=username).first()
     if user is None:
         return create_user(username=username, email=email, password=password, superuser=True)
+    if not user.is_superuser and not user.check_password(password):
+        raise Invalid("an account with this name exists and has another password")
     if not (user.is_superuser and user.is_staff and user.is_active):
         user.is_superuser = user.is_staff = user.is_active = True
         user.save(update_fields=["is_superuser", "is_staff", "is_active"])
     return user
+
+
+def _check_password(password: str, user: User) -> None:
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise PasswordWeak(" ".join(error.messages)) from error
 
 
 def _check_email(email: str) -> None:

@@ -7,7 +7,7 @@ looks wrong is looked at a second time before it is told.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 
 from django.conf import settings
@@ -167,16 +167,22 @@ def _overdue() -> Iterator[str]:
         yield f"{count} discarded objects wait for deletion since more than a day"
 
 
-def _strays() -> Iterator[str]:
-    """Objects no row names. A young one may be an upload whose row is still to come."""
-    limit = timezone.now() - timedelta(seconds=settings.HUB.upload_lifetime_s)
+def list_strays(before: datetime) -> Iterator[str]:
+    """Keys of stored objects that are older than `before` and that no row names."""
     for prefix in CONTENT_PREFIXES:
-        old = (found for found in get_store().walk(prefix) if found.modified_at < limit)
+        old = (found for found in get_store().walk(prefix) if found.modified_at < before)
         while batch := list(islice(old, _BATCH)):
             yield from _without_row(batch)
 
 
-def _without_row(batch: list[StoredObject]) -> Iterator[str]:
+def _strays() -> Iterator[str]:
+    """A young one may be an upload whose row is still to come."""
+    limit = timezone.now() - timedelta(seconds=settings.HUB.upload_lifetime_s)
+    for key in list_strays(limit):
+        yield f"{key} is stored and no row names it"
+
+
+def _without_row(batch: list[StoredObject]) -> list[str]:
     keys = {found.key for found in batch}
     for model in (Blob, UploadPart, DiscardedObject):
         keys -= {
@@ -185,8 +191,7 @@ def _without_row(batch: list[StoredObject]) -> Iterator[str]:
             )
         }
     keys -= {*UploadSession.objects.filter(final_key__in=keys).values_list("final_key", flat=True)}
-    for key in sorted(keys):
-        yield f"{key} is stored and no row names it"
+    return sorted(keys)
 
 
 def _size(key: str) -> int | None:

@@ -5,7 +5,6 @@ The life of content is drawn in docs/operations.md. Order of locks as everywhere
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import timedelta
@@ -29,6 +28,7 @@ from registry.models import (
     UploadSession,
 )
 from registry.services import uploads
+from registry.services.check import list_strays
 from registry.services.grace import after_untag, discard_deadline
 from registry.services.links import drop_link
 from registry.services.locking import lock_blob
@@ -37,6 +37,7 @@ from repos.models import Repository
 from storage.factory import get_store
 
 BATCH = 500
+TOMBSTONE_DAYS = 3  # longer than a webhook delivery is tried
 
 
 def collect() -> dict[str, int]:
@@ -54,27 +55,26 @@ def collect() -> dict[str, int]:
 def sweep() -> int:
     """Remove what processes that were killed left in the store; returns how many objects.
 
-    A part counts as left behind when its upload is gone and it is older than any upload may be.
+    An object counts as left behind when no row names it and it is older than any upload may be.
     """
     before = timezone.now() - timedelta(seconds=2 * settings.HUB.upload_lifetime_s)
     count = get_store().drop_unfinished(before)
-    for item in get_store().walk("staging"):
-        upload = item.key.split("/")[1]
-        if item.modified_at < before and not _is_open(upload):
-            get_store().delete(item.key)
-            count += 1
+    for key in list_strays(before):
+        get_store().delete(key)
+        count += 1
     return count
 
 
-def _is_open(upload: str) -> bool:
-    try:
-        return UploadSession.objects.filter(uuid=uuid.UUID(upload)).exists()
-    except ValueError:
-        return False
-
-
 def purge_repositories() -> int:
-    """Take deleted repositories apart; their blobs become due at once."""
+    """Take deleted repositories apart; their blobs become due at once.
+
+    The bare row stays for TOMBSTONE_DAYS: deliveries that tell of it may still be under way.
+    """
+    old = timezone.now() - timedelta(days=TOMBSTONE_DAYS)
+    for tombstone in Repository.objects.filter(state=Repository.State.DELETED, deleted_at__lt=old)[
+        :BATCH
+    ]:
+        tombstone.delete()
     return sum(
         _purge(repository)
         for repository in Repository.objects.filter(state=Repository.State.DELETING)[:20]
@@ -207,7 +207,7 @@ def _review_blob(key: int) -> bool:
 
 
 def _purge(repository: Repository) -> bool:
-    """Content first, then the row; each step is its own transaction and may be repeated."""
+    """Content in short transactions, each of which may be repeated."""
     for session in UploadSession.objects.filter(repository=repository):
         with suppress(UploadUnknown):  # another round was faster
             uploads.cancel(session)
@@ -223,8 +223,9 @@ def _purge(repository: Repository) -> bool:
             return False
         if UploadSession.objects.filter(repository=repository).exists():
             return False
-        repository.delete()
-    return True
+        state = Repository.State
+        rows = Repository.objects.filter(pk=repository.pk, state=state.DELETING)
+        return bool(rows.update(state=state.DELETED))
 
 
 def _drop_manifests(repository: Repository) -> int:

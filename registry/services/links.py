@@ -12,7 +12,7 @@ from django.utils import timezone
 from registry.errors import BlobUnknown, InUse
 from registry.models import Blob, BlobLink, ManifestBlob
 from registry.services.grace import after_push
-from registry.services.locking import lock_blob, lock_repository
+from registry.services.locking import Recheck, lock_blob, lock_repository, no_recheck
 from repos.models import Repository
 
 
@@ -29,7 +29,9 @@ def ensure_link(repository: Repository, blob: Blob) -> BlobLink:
     return link
 
 
-def mount(target: Repository, source: Repository, digest: str) -> bool:
+def mount(
+    target: Repository, source: Repository, digest: str, *, recheck: Recheck = no_recheck
+) -> bool:
     """Link a blob of `source` in `target` too; False if `source` has no such blob.
 
     The caller has decided that the person may pull from the one and push to the other.
@@ -39,6 +41,7 @@ def mount(target: Repository, source: Repository, digest: str) -> bool:
         return False
     with transaction.atomic():
         row = lock_repository(target)
+        recheck(row)
         blob = lock_blob(found.blob_id)
         if blob is None or not BlobLink.objects.filter(pk=found.pk).exists():
             return False
@@ -62,10 +65,11 @@ def keep(link: BlobLink) -> None:
         raise BlobUnknown("blob unknown to registry", detail={"digest": link.blob.digest})
 
 
-def unlink(repository: Repository, digest: str) -> None:
+def unlink(repository: Repository, digest: str, *, recheck: Recheck = no_recheck) -> None:
     """Take a blob out of a repository; raises BlobUnknown, InUse while a manifest names it."""
     with transaction.atomic():
         row = lock_repository(repository)
+        recheck(row)
         link = (
             BlobLink.objects.select_related("blob")
             .filter(Q(repository=row), blob__digest=digest)

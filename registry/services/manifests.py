@@ -85,6 +85,18 @@ def put_manifest(
     return PutResult(manifest, str(digest), manifest.subject_digest)
 
 
+def refuse_unfounded(payload: bytes, content_type: str) -> None:
+    """Raise what `put_manifest` would in a repository that does not exist yet, and make none.
+
+    Raises ManifestInvalid, ManifestTooLarge, ManifestBlobUnknown.
+    """
+    parsed = document.parse(payload, content_type)
+    named = (*parsed.blobs, *parsed.children)
+    missing = dict.fromkeys(str(d.digest) for d in named if not d.may_be_absent)
+    if missing:
+        raise ManifestBlobUnknown(list(missing))
+
+
 def delete_manifest(
     repository: Repository, digest: Digest, *, actor: Actor, recheck: Recheck = no_recheck
 ) -> None:

@@ -15,8 +15,7 @@ from registry.errors import NameUnknown
 from registry.services.locking import Recheck
 from registry.v2.errors import Challenge
 from repos.models import Repository
-from repos.permissions import Action, decide, may_create
-from repos.selectors import find_repository
+from repos.permissions import Action, decide, find_visible, may_create
 from repos.services.repositories import get_or_create_repository
 from tokens.verify import Grant, read_authorization
 
@@ -60,14 +59,12 @@ def authorise(request: HttpRequest, name: str, action: Action, *, create: bool =
     path = RepositoryName.parse(name)
     scope = f"repository:{name}:{_WANTED[action]}"
     grant = read_grant(request, (scope,))
-    repository = find_repository(str(path))
+    repository = find_visible(grant.principal, str(path))
     if repository is None:
         repository = _absent(path, name, action, grant, scope, create)
     decision = decide(grant.principal, action, repository)
-    if decision.outcome == "invisible":
-        raise _hidden(grant, scope)
     if not decision.allowed:
-        if grant.principal.is_anonymous:
+        if decision.outcome == "invisible" or grant.principal.is_anonymous:
             raise _hidden(grant, scope)
         raise Denied(decision.reasons[0], detail={"reason": decision.code})
     if not grant.covers(name, action):

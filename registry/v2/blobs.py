@@ -44,7 +44,7 @@ class BlobView(RegistryView):
     def delete(self, request: Request, name: str, digest: str) -> HttpResponse:
         wanted = Digest.parse(digest)
         access = authorise(self.plain, name, "delete")
-        links.unlink(access.repository, str(wanted))
+        links.unlink(access.repository, str(wanted), recheck=access.recheck("delete"))
         response = HttpResponse(status=202)
         response["Content-Length"] = "0"
         return response

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpResponse
 from rest_framework.request import Request
@@ -61,10 +62,8 @@ class ReferrersView(RegistryView):
 
     def get(self, request: Request, name: str, digest: str) -> HttpResponse:
         subject = Digest.parse(digest)
-        found = self._find(name, subject)
         wanted = self.plain.GET.getlist("artifactType")
-        if wanted:
-            found = [manifest for manifest in found if manifest.artifact_type in wanted]
+        found, more = self._find(name, subject, wanted)
         response = self.answer(
             {
                 "schemaVersion": 2,
@@ -75,22 +74,30 @@ class ReferrersView(RegistryView):
         response["Content-Type"] = media.OCI_INDEX
         if wanted:
             response["OCI-Filters-Applied"] = "artifactType"
+        if more:
+            query = urlencode(
+                [*(("artifactType", kind) for kind in wanted), ("last", found[-1].digest)]
+            )
+            response["Link"] = f'</v2/{name}/referrers/{digest}?{query}>; rel="next"'
         return response
 
-    def _find(self, name: str, subject: Digest) -> list[Manifest]:
+    def _find(self, name: str, subject: Digest, wanted: list[str]) -> tuple[list[Manifest], bool]:
         """A 404 would tell clients that there is no referrers API here."""
         try:
             access = authorise(self.plain, name, "pull")
         except NameUnknown:
-            return []
-        return selectors.list_referrers(access.repository, subject)
+            return [], False
+        last = self.plain.GET.get("last", "")
+        return selectors.list_referrers(
+            access.repository, subject, kinds=wanted, last=str(Digest.parse(last)) if last else ""
+        )
 
 
 def _descriptor(manifest: Manifest) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "mediaType": manifest.media_type,
         "digest": manifest.digest,
-        "size": len(manifest.payload),
+        "size": manifest.payload_size,  # type: ignore[attr-defined]  # annotated by the selector
     }
     if manifest.artifact_type:
         entry["artifactType"] = manifest.artifact_type

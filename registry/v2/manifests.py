@@ -10,9 +10,10 @@ from oci.errors import ManifestTooLarge
 from oci.manifest import MAX_MANIFEST_BYTES
 from oci.names import parse_reference
 from registry import selectors
+from registry.errors import NameUnknown
 from registry.models import Manifest
 from registry.services import pulls
-from registry.services.manifests import delete_manifest, put_manifest
+from registry.services.manifests import delete_manifest, put_manifest, refuse_unfounded
 from registry.services.tags import delete_tag
 from registry.v2.auth import authorise
 from registry.v2.base import RegistryView, content_length
@@ -39,11 +40,17 @@ class ManifestView(RegistryView):
 
     def put(self, request: Request, name: str, reference: str) -> HttpResponse:
         wanted = parse_reference(reference)
-        access = authorise(self.plain, name, "push", create=True)
+        content_type = self.plain.META.get("CONTENT_TYPE", "")
+        try:
+            access, payload = authorise(self.plain, name, "push"), self._payload()
+        except NameUnknown:
+            payload = self._payload()
+            refuse_unfounded(payload, content_type)
+            access = authorise(self.plain, name, "push", create=True)
         result = put_manifest(
             access.repository,
-            self._payload(),
-            content_type=self.plain.META.get("CONTENT_TYPE", ""),
+            payload,
+            content_type=content_type,
             reference=wanted,
             actor=access.grant.principal.actor,
             recheck=access.recheck("push"),

@@ -19,8 +19,7 @@ from registry.services import links, uploads
 from registry.v2.auth import Access, authorise
 from registry.v2.base import RegistryView, content_length
 from registry.v2.headers import upload_headers
-from repos.permissions import decide
-from repos.selectors import find_repository
+from repos.permissions import decide, find_visible
 
 
 class UploadsView(RegistryView):
@@ -57,12 +56,12 @@ class UploadsView(RegistryView):
             path = str(RepositoryName.parse(source_name))
         except HubError:
             return False
-        source = find_repository(path)
+        source = find_visible(access.grant.principal, path)
         if source is None or not access.grant.covers(source_name, "pull"):
             return False
         if not decide(access.grant.principal, "pull", source).allowed:
             return False
-        return links.mount(access.repository, source, str(digest))
+        return links.mount(access.repository, source, str(digest), recheck=access.recheck("push"))
 
     def _is_linked(self, access: Access, digest: Digest) -> bool:
         try:

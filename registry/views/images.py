@@ -144,7 +144,7 @@ def _context(request: HttpRequest, access: Access, manifest: Manifest) -> dict[s
         "attestations": [c for c in children if c.child is not None and _is_attestation(c)],
         "image": _image(shown),
         "raw": raw_of(manifest),
-        "referrers": list_referrers(access.repository, Digest.parse(manifest.digest)),
+        "referrers": list_referrers(access.repository, Digest.parse(manifest.digest), limit=50)[0],
     }
 
 

@@ -115,7 +115,8 @@ def delete_repository(repository: Repository, *, actor: Actor) -> None:
         path = row.path
         row.state = Repository.State.DELETING
         row.path = row.name = f"~{row.pk}"
-        row.save(update_fields=["state", "path", "name"])
+        row.deleted_at = timezone.now()
+        row.save(update_fields=["state", "path", "name", "deleted_at"])
         record(
             "repository.deleted",
             actor=actor,

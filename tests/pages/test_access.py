@@ -20,7 +20,7 @@ EVERYBODY = ("", *ROLES)
 SEE = ("", "/-/tags", "/-/tags/1.0", "/-/comments")
 # page: the least role it needs
 NEEDS = {
-    "/-/people": "reader",
+    "/-/people": "manager",
     "/-/tags/1.0/delete": "writer",
     "/-/readme": "manager",
     "/-/settings": "manager",

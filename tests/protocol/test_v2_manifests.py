@@ -305,3 +305,25 @@ def test_everything_under_v2_answers_in_json(
         assert answer.headers["Docker-Distribution-API-Version"] == "registry/2.0"
     if status == 405:
         assert answer.headers["Allow"]
+
+
+def test_a_manifest_that_cannot_stand_makes_no_repository(desk: Desk) -> None:
+    for body in (b"not json", image(desk.name).manifest):
+        assert put(desk, "1", body).status == 400
+        assert desk.hub.api("GET", f"repositories/{desk.name}", token=desk.person.token)[0] == 404
+    assert code(desk.client.send("GET", f"/v2/{desk.name}/tags/list")) == "NAME_UNKNOWN"
+
+
+def test_referrers_come_in_pages_when_their_annotations_are_long(desk: Desk) -> None:
+    subject = image(desk.name)
+    for number in range(3):
+        note = f"{number}" + "x" * 700_000
+        assert desk.client.push(desk.name, artifact(subject, "application/x.note", note), None)
+    found, link, pages = [], f"/v2/{desk.name}/referrers/{subject.digest}", 0
+    while link:
+        page = desk.client.send("GET", link)
+        found += json.loads(page.data)["manifests"]
+        link = page.headers.get("Link", "").partition("<")[2].partition(">")[0]
+        pages += 1
+    assert [entry["annotations"]["note"][0] for entry in found] == ["0", "1", "2"]
+    assert pages == 2

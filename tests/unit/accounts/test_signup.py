@@ -79,10 +79,26 @@ def test_the_named_administrator_is_made_once_and_keeps_a_changed_password():
     assert root.is_superuser
     assert root.is_staff
     root.set_password("another good one")
-    root.is_superuser = root.is_active = False
+    root.is_active = root.is_staff = False
     root.save()
     again = ensure_administrator("chief", "correct horse 9")
     assert again.pk == root.pk
     assert again.check_password("another good one")
     assert again.is_superuser
     assert again.is_active
+
+
+def test_who_signed_up_under_the_administrators_name_does_not_become_one():
+    thief = create_user(username="chief", email="", password="the thief knows this")
+    with pytest.raises(Invalid):
+        ensure_administrator("chief", "the operator's own secret")
+    thief.refresh_from_db()
+    assert not thief.is_superuser
+    assert ensure_administrator("chief", "the thief knows this").is_superuser
+
+
+def test_the_operator_may_use_a_reserved_name_which_then_has_no_namespace():
+    assert ensure_administrator("admin", "short").is_superuser
+    assert not Namespace.objects.filter(name="admin").exists()
+    with pytest.raises(Invalid):
+        create_user(username="admin", email="", password="a long enough secret")

@@ -375,7 +375,7 @@ def test_referrers_list_what_names_a_subject_even_if_it_came_first(repository, o
     push(repository, subject, "latest")
     push(repository, late)
     push(other, late)
-    found = selectors.list_referrers(repository, digest(subject.manifest))
+    found, _ = selectors.list_referrers(repository, digest(subject.manifest))
     assert [(m.digest, m.artifact_type) for m in found] == [
         (early.digest, "application/x.early"),
         (late.digest, "application/x.late"),

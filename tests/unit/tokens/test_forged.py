@@ -270,3 +270,11 @@ def test_the_private_key_is_not_readable_in_the_database():
     (stored,) = SigningKey.objects.extra(select={"raw": "private_key"}).values_list("raw")
     assert "PRIVATE KEY" not in stored[0]
     assert "PRIVATE KEY" in SigningKey.objects.get().private_key
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("kid", ["\ud800", "\0", "x" * 43 + "\n", "' OR 1=1"])
+def test_a_key_name_of_another_shape_is_not_looked_up(kid, django_assert_num_queries):
+    services.current_keys()
+    with pytest.raises(KeyUnknown), django_assert_num_queries(0):
+        services.verify(signed(claims(), THEIRS, kid=kid))
