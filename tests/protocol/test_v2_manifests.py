@@ -132,7 +132,7 @@ def test_a_manifest_over_four_mebibytes(desk: Desk) -> None:
             "PUT",
             f"/v2/{desk.name}/manifests/1",
             body=body,
-            headers={"Content-Type": OCI_MANIFEST},
+            headers={"Content-Type": OCI_MANIFEST, "Connection": "close"},
             scope=desk.scope,
         )
         assert (answer.status, code(answer)) == (413, "MANIFEST_INVALID")
