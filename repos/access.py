@@ -24,11 +24,6 @@ class Access:
     sources: tuple[str, ...] = ()
 
     @property
-    def is_member(self) -> bool:
-        """Holds a role here, beyond what everybody may do with a public repository."""
-        return bool(self.sources)
-
-    @property
     def can_write(self) -> bool:
         """May push and delete tags."""
         return self.role in (Role.WRITE, Role.ADMIN)

@@ -10,7 +10,7 @@ from accounts.models import Namespace
 from accounts.types import Principal
 from core.errors import NotFound
 from repos.models import Collaborator, Comment, Repository, Star, TeamGrant
-from repos.permissions import decide, member_ids, visible_to
+from repos.permissions import member_ids, visible_to
 
 Sort = Literal["recent", "stars", "pulls", "name"]
 _ORDER: dict[str, list[str | OrderBy]] = {
@@ -19,23 +19,6 @@ _ORDER: dict[str, list[str | OrderBy]] = {
     "pulls": ["-pull_count", "-star_count", "-id"],
     "name": ["path"],
 }
-
-
-def find_repository(path: str) -> Repository | None:
-    """An active repository by path, whoever asks; for callers that decide themselves."""
-    return (
-        Repository.objects.select_related("namespace")
-        .filter(path=path, state=Repository.State.ACTIVE)
-        .first()
-    )
-
-
-def get_visible(path: str, principal: Principal) -> Repository:
-    """A repository the caller may see; raises NotFound, the same for absent and invisible."""
-    repository = find_repository(path)
-    if repository is None or not decide(principal, "see", repository).allowed:
-        raise NotFound("There is no such repository.")
-    return repository
 
 
 def explore(

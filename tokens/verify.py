@@ -20,7 +20,6 @@ class Grant:
     principal: Principal
     presented: bool
     access: Mapping[tuple[str, str], frozenset[str]] | None = None
-    issued_at: float = 0.0
 
     def covers(self, name: str, action: str, kind: str = "repository") -> bool:
         """Whether the credential itself reaches this action; the role is asked separately."""
@@ -74,4 +73,4 @@ def _from_registry_token(token: str) -> Grant:
     granted: dict[tuple[str, str], frozenset[str]] = {
         (str(entry["type"]), str(entry["name"])): frozenset(entry["actions"]) for entry in access
     }
-    return Grant(principal, presented=True, access=granted, issued_at=float(claims["iat"]))
+    return Grant(principal, presented=True, access=granted)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hub import ROOT, RunningHub
+from tests.hub import ROOT, RunningHub, free_port
 
 pytestmark = pytest.mark.e2e
 
@@ -100,8 +100,9 @@ def test_starting_and_stopping(own_hub: RunningHub, how: signal.Signals) -> None
 
 def test_a_second_hub_on_the_same_data_is_refused(own_hub: RunningHub) -> None:
     own_hub.start()
-    done = serve(HUB_DATA_DIR=str(own_hub.data_dir), HUB_BIND="127.0.0.1:1")
+    done = serve(HUB_DATA_DIR=str(own_hub.data_dir), HUB_BIND=f"127.0.0.1:{free_port()}")
     assert done.returncode == 1
+    assert str(own_hub.data_dir) in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     assert own_hub.http.request("GET", f"{own_hub.url}/healthz").status == 200
 
@@ -112,5 +113,9 @@ def test_dead_children_are_replaced(own_hub: RunningHub) -> None:
     for pid in own_hub.pids("gunicorn") + before:
         os.kill(pid, signal.SIGKILL)
     own_hub.wait_until_ready()
+    end = time.monotonic() + 20
+    while not set(own_hub.pids("celery")) - set(before):
+        assert time.monotonic() < end, "the worker did not come back"
+        time.sleep(0.1)
     person = own_hub.person()
     assert own_hub.api("GET", "user", token=person.token)[1]["username"] == person.name

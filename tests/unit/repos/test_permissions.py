@@ -14,8 +14,15 @@ from accounts.types import ANONYMOUS
 from core.errors import Denied, NotFound, Unauthenticated
 from events.types import Actor
 from repos.models import Collaborator, Repository, TeamGrant
-from repos.permissions import decide, held_roles, may_create, member_ids, require, visible_to
-from repos.selectors import get_visible
+from repos.permissions import (
+    decide,
+    find_visible,
+    held_roles,
+    may_create,
+    member_ids,
+    require,
+    visible_to,
+)
 from repos.services.repositories import create_repository
 from tests.unit.repos.people import organization, person, principal, repository, team
 
@@ -165,14 +172,13 @@ def test_require_answers_as_absent_to_sign_in_or_with_a_code(world):
     assert require(principal(people["reader"]), "pull", repo).role == "read"
 
 
-def test_absent_and_invisible_answer_alike(world):
+def test_a_path_is_found_only_by_who_may_see_it(world):
     repo, people = world
-    texts = set()
-    for path in (repo.path, "acme/absent"):
-        with pytest.raises(NotFound) as caught:
-            get_visible(path, principal(people["stranger"]))
-        texts.add((caught.value.message, caught.value.code, str(caught.value.detail)))
-    assert len(texts) == 1
+    assert find_visible(principal(people["stranger"]), repo.path) is None
+    assert find_visible(principal(people["stranger"]), "acme/absent") is None
+    assert find_visible(principal(people["reader"]), repo.path) == repo
+    assert find_visible(principal(people["reader"], "acme/*:pull"), repo.path) == repo
+    assert find_visible(principal(people["reader"], "other/*:pull"), repo.path) is None
 
 
 def test_who_may_make_repositories_where(world):
