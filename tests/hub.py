@@ -49,6 +49,7 @@ class RunningHub:
             "HUB_COLLECT_INTERVAL_S": "1",
             **self.environment,
         }
+        before = self._announced()
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, str(ROOT / "manage.py"), "serve"],
@@ -58,6 +59,13 @@ class RunningHub:
                 cwd=ROOT,
             )
         self.wait_until_ready()
+        end = time.monotonic() + 20
+        while self._announced() == before:  # the supervisor sees it a moment after us
+            assert time.monotonic() < end, self.log.read_text()[-4000:]
+            time.sleep(0.05)
+
+    def _announced(self) -> int:
+        return self.log.read_text().count("skopeo copy") if self.log.exists() else 0
 
     def wait_until_ready(self, seconds: float = 60) -> None:
         """Until `/readyz` says so."""
