@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Collate
+
+
+@contextmanager
+def relaxed() -> Iterator[None]:
+    """A transaction whose commit need not reach the disk at once: a power cut may undo it.
+
+    For what only prepares an acknowledged change. Neither database tears it or anything else, and
+    the next ordinary commit makes it last.
+    """
+    with connection.cursor() as cursor:
+        if connection.vendor != "sqlite" or connection.in_atomic_block:
+            with transaction.atomic():
+                if connection.vendor == "postgresql":
+                    cursor.execute("SET LOCAL synchronous_commit = off")
+                yield
+            return
+        cursor.execute("PRAGMA synchronous=NORMAL")
+    try:
+        with transaction.atomic():
+            yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA synchronous=FULL")
 
 
 def byte_order(field: str) -> Any:

@@ -15,7 +15,6 @@ from core.errors import Invalid
 M = TypeVar("M", bound=Model)
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 100
-MAX_DEPTH = 10_000
 _MAX_DIGITS = 18  # what a 64-bit number holds, whatever the digits
 
 
@@ -48,17 +47,6 @@ def page_by_name(rows: QuerySet[M], *, field: str, limit: int, cursor: str | Non
     if cursor:
         rows = rows.filter(Q(**{f"{field}__gt": decode_cursor(cursor)}))
     return _cut(rows.order_by(field), limit, lambda row: str(getattr(row, field)))
-
-
-def page_by_offset(rows: QuerySet[M], *, limit: int, cursor: str | None) -> Page[M]:
-    """For orders without a key, such as ranks; the depth is bounded."""
-    start = _number(cursor) if cursor else 0
-    if start > MAX_DEPTH:
-        raise _not_ours()
-    found = list(rows[start : start + limit + 1])
-    following = start + limit
-    goes_on = len(found) > limit and following <= MAX_DEPTH
-    return Page(found[:limit], encode_cursor(str(following)) if goes_on else None)
 
 
 def encode_cursor(text: str) -> str:

@@ -12,6 +12,8 @@ class Event(models.Model):
     """A fact that was committed together with the change it tells of.
 
     Repository and actor are kept as ids and text, so that history outlives what it is about.
+    The same rows are the audit log: `credential` is what the actor came with, `address`, `client`
+    and `request_id` say from where, `outcome` is empty for what was done and names why not else.
     """
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -21,6 +23,12 @@ class Event(models.Model):
     actor_id = models.BigIntegerField(null=True)
     actor_name = models.CharField(max_length=150, blank=True)
     payload = models.JSONField(default=dict)
+    namespace_id = models.BigIntegerField(null=True)
+    credential = models.CharField(max_length=150, blank=True)
+    address = models.CharField(max_length=45, blank=True)
+    client = models.CharField(max_length=200, blank=True)
+    request_id = models.CharField(max_length=64, blank=True)
+    outcome = models.CharField(max_length=40, blank=True)
     occurred_at = models.DateTimeField(auto_now_add=True)
     dispatched_at = models.DateTimeField(null=True)
 
@@ -31,6 +39,8 @@ class Event(models.Model):
             ),
             models.Index(fields=["repository_id", "-id"], name="event_repository"),
             models.Index(fields=["actor_id", "-id"], name="event_actor"),
+            models.Index(fields=["namespace_id", "-id"], name="event_namespace"),
+            models.Index(fields=["occurred_at"], name="event_time"),
         ]
 
     def __str__(self) -> str:

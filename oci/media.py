@@ -4,6 +4,7 @@ from __future__ import annotations
 
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
+OCI_ARTIFACT = "application/vnd.oci.artifact.manifest.v1+json"  # withdrawn, still pushed
 OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
 OCI_EMPTY = "application/vnd.oci.empty.v1+json"
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
@@ -18,7 +19,7 @@ DOCKER_SCHEMA_1 = frozenset(
 
 IMAGE_MANIFESTS = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
 INDEXES = frozenset({OCI_INDEX, DOCKER_LIST})
-MANIFESTS = IMAGE_MANIFESTS | INDEXES
+MANIFESTS = IMAGE_MANIFESTS | INDEXES | {OCI_ARTIFACT}
 IMAGE_CONFIGS = frozenset({OCI_CONFIG, DOCKER_CONFIG})
 OCTET_STREAM = "application/octet-stream"
 

@@ -9,7 +9,8 @@ from core.errors import RangeWrong
 from oci.errors import SizeInvalid
 
 _CHUNK = re.compile(r"([0-9]{1,19})-([0-9]{1,19})")
-_SINGLE = re.compile(r"bytes=([0-9]{0,19})-([0-9]{0,19})")
+_WANTED = re.compile(r"([0-9]{0,19})-([0-9]{0,19})")
+MAX_RANGES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +34,30 @@ def parse_chunk(text: str) -> ByteRange:
     return ByteRange(int(match[1]), int(match[2]) + 1)
 
 
-def parse_range(text: str, size: int) -> ByteRange | None:
-    """The part of `size` bytes a `Range` header asks for, or None for the whole.
+def parse_ranges(text: str, size: int) -> tuple[ByteRange, ...]:
+    """The parts of `size` bytes a `Range` header asks for, as it lists them; none means the whole.
 
-    Several ranges, other units and nonsense mean the whole (RFC 9110, 14.2); a range that cannot
-    be satisfied raises RangeWrong.
+    Other units, nonsense, more than MAX_RANGES, and ranges that together exceed the content mean
+    the whole (RFC 9110, 14.2). Raises RangeWrong if not one of them can be satisfied.
     """
-    match = _SINGLE.fullmatch(text.strip())
-    if not match or not (match[1] or match[2]):
-        return None
-    if not match[1]:
-        start, stop = max(size - int(match[2]), 0), size
-    else:
-        start = int(match[1])
-        stop = min(int(match[2]) + 1, size) if match[2] else size
-    if start >= size or stop <= start:
+    unit, _, listed = text.strip().partition("=")
+    wanted = [part.strip(" \t") for part in listed.split(",")]
+    matches = [_WANTED.fullmatch(part) for part in wanted if part]
+    if unit.lower() != "bytes" or not 0 < len(matches) <= MAX_RANGES:
+        return ()
+    found: list[ByteRange] = []
+    for match in matches:
+        if not match or not (match[1] or match[2]):
+            return ()
+        part = _within(match[1], match[2], size)
+        if part.start < part.stop:
+            found.append(part)
+    if not found:
         raise RangeWrong(f"the content has {size} bytes", detail={"size": size})
-    return ByteRange(start, stop)
+    return tuple(found) if sum(part.length for part in found) <= size else ()
+
+
+def _within(first: str, last: str, size: int) -> ByteRange:
+    if not first:
+        return ByteRange(max(size - int(last), 0), size)
+    return ByteRange(int(first), min(int(last) + 1, size) if last else size)
