@@ -10,7 +10,7 @@ from django.conf import settings
 from storage.base import BlobStore
 from storage.local import LocalStore
 
-CONTENT_PREFIXES = ("staging", "blobs")
+CONTENT_PREFIXES = ("objects", "staging", "blobs")  # the last two: as version 0.1 named them
 
 
 @cache
@@ -20,11 +20,10 @@ def get_store() -> BlobStore:
     return LocalStore(Path(options.get("root") or settings.HUB.data_dir / "store"))
 
 
-def part_key(upload: str, part: str) -> str:
-    """Where one written piece of an upload lies."""
-    return f"staging/{upload}/{part}"
+def object_key(upload: str, name: str) -> str:
+    """Where bytes of an upload lie: one written piece, or all of them joined.
 
-
-def blob_key(algorithm: str, encoded: str, upload: str) -> str:
-    """Where one stored copy of a blob lies; fresh for each upload, never reused."""
-    return f"blobs/{algorithm}/{encoded[:2]}/{encoded}/{upload}"
+    Fresh for each, never reused. A blob stays where its only piece was written. Few directories,
+    so that writing seldom has to make one durable.
+    """
+    return f"objects/{upload[:2]}/{upload}-{name}"

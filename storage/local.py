@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,10 +13,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from storage.base import ObjectMissing, StoredObject, StoreUnavailable, check_key
+from storage.stream import Pourable
 
 PIECE_BYTES = 1024 * 1024
 _TEMPORARY = ".writing-"
 _TRIES = 100
+COPY_BYTES = 64 * 1024 * 1024
+_CANNOT_COPY = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 T = TypeVar("T")
 
 
@@ -34,7 +38,12 @@ class LocalStore:
         path = self._path(key)
         if len(sources) == 1:
             return self._move(self._path(sources[0]), path)
-        return self._write(path, (piece for s in sources for piece in self.open(s)))
+        with contextlib.ExitStack() as opened:
+            files = []
+            for source in sources:
+                with _translated(), _found(source):
+                    files.append(opened.enter_context(self._path(source).open("rb", buffering=0)))
+            return self._write(path, _Joined(files))
 
     def open(self, key: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """See BlobStore."""
@@ -104,19 +113,29 @@ class LocalStore:
             temporary.unlink(missing_ok=True)
             self._tidy(path)
             raise
-        with _translated():
-            _sync_directory(path.parent)
+        try:
+            with _translated():
+                _sync_directory(path.parent)
+        except BaseException:
+            path.unlink(missing_ok=True)  # the caller will have no row for it
+            self._tidy(path)
+            raise
         return size
 
     def _fill(self, temporary: Path, chunks: Iterable[bytes]) -> int:
         """Write and sync; errors of `chunks` themselves are not the store's and pass unchanged."""
         with _translated():
-            file = self._in_directory(temporary.parent, lambda: temporary.open("xb", buffering=0))
-        size = 0
+            file = self._in_directory(temporary.parent, lambda: temporary.open("x+b", buffering=0))
         with file:
-            for chunk in chunks:
+            size = None
+            if isinstance(chunks, Pourable):
                 with _translated():
-                    size += _write_all(file.fileno(), chunk)
+                    size = chunks.pour(file.fileno())
+            if size is None:
+                size = 0
+                for chunk in chunks:
+                    with _translated():
+                        size += _write_all(file.fileno(), chunk)
             with _translated():
                 os.fsync(file.fileno())
         return size
@@ -165,6 +184,33 @@ class LocalStore:
                 continue
             except OSError:
                 return  # not empty
+
+
+class _Joined:
+    """Files one after the other, copied by the kernel (copy_file_range) where it can."""
+
+    def __init__(self, files: Sequence[FileIO]) -> None:
+        self._files = files
+
+    def __iter__(self) -> Iterator[bytes]:
+        for file in self._files:
+            yield from _pieces(file, 0, None)
+
+    def pour(self, descriptor: int) -> int | None:
+        """See Pourable."""
+        size = 0
+        for file in self._files:
+            while True:
+                try:
+                    moved = os.copy_file_range(file.fileno(), descriptor, COPY_BYTES)
+                except OSError as error:
+                    if size == 0 and error.errno in _CANNOT_COPY:
+                        return None
+                    raise
+                if not moved:
+                    break
+                size += moved
+        return size
 
 
 @contextlib.contextmanager
