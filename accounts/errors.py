@@ -17,6 +17,10 @@ class NameTaken(Conflict):
     code = "NAME_TAKEN"
 
 
+class AddressKnown(NameTaken):
+    """Somebody has this mail address; answered like a name that is taken."""
+
+
 class PasswordWeak(Invalid):
     """A password the rules refuse."""
 
@@ -33,3 +37,15 @@ class LastOwner(Conflict):
     """An organization keeps at least one owner."""
 
     code = "LAST_OWNER"
+
+
+class LastAdministrator(Conflict):
+    """The hub keeps at least one active administrator."""
+
+    code = "LAST_ADMINISTRATOR"
+
+
+class StillOwns(Conflict):
+    """An account is closed only once its repositories are gone or belong to somebody else."""
+
+    code = "STILL_OWNS"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,6 +10,15 @@ from typing import Any
 from allauth.account.forms import AddEmailForm as BaseAddEmailForm
 from allauth.account.forms import LoginForm as BaseLoginForm
 from allauth.account.forms import SignupForm as BaseSignupForm
+from allauth.mfa.adapter import get_adapter as get_mfa_adapter
+from allauth.mfa.webauthn.forms import (
+    AddWebAuthnForm,
+    AuthenticateWebAuthnForm,
+    LoginWebAuthnForm,
+    ReauthenticateWebAuthnForm,
+)
+from allauth.socialaccount.forms import SignupForm as BaseSocialSignupForm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from django import forms
 from django.conf import settings
 from django.template.loader import render_to_string
@@ -16,7 +26,7 @@ from django.urls import reverse, reverse_lazy
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import ngettext_lazy, pgettext_lazy
 
 from accounts.models import User
 from accounts.names import MAX_LENGTH
@@ -27,35 +37,44 @@ from core.errors import Invalid
 NAME_STATE = "name-state"
 
 
+def _ask_for_name(form: forms.Form) -> None:
+    """Say where the new name will stand, and check it while it is typed."""
+    name = form.fields["username"]
+    name.label = _("User name")
+    name.help_text = format_html(
+        '<div id="{}" role="status">{}</div>',
+        NAME_STATE,
+        render_to_string("accounts/_name_state.html", {"registry_host": settings.EXTERNAL_HOST}),
+    )
+    name.widget.attrs |= {
+        "autocapitalize": "none",
+        "spellcheck": "false",
+        "maxlength": str(MAX_LENGTH),
+        "hx-get": reverse("signup-name"),
+        "hx-trigger": "input changed delay:300ms",
+        "hx-target": f"#{NAME_STATE}",
+        "hx-sync": "this:replace",
+        "hx-status:4xx": "swap:none",
+        "hx-status:5xx": "swap:none",
+    }
+    form.fields["email"].label = _("Email")
+    form.fields["email"].help_text = _("For resetting your password. Other people never see it.")
+
+
 class SignupForm(BaseSignupForm):  # type: ignore[misc]
-    """Says where the new name will stand, and checks it while it is typed."""
+    """A new account with a password."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        name = self.fields["username"]
-        name.label = _("User name")
-        name.help_text = format_html(
-            '<div id="{}" role="status">{}</div>',
-            NAME_STATE,
-            render_to_string(
-                "accounts/_name_state.html", {"registry_host": settings.EXTERNAL_HOST}
-            ),
-        )
-        name.widget.attrs |= {
-            "autocapitalize": "none",
-            "spellcheck": "false",
-            "maxlength": str(MAX_LENGTH),
-            "hx-get": reverse("signup-name"),
-            "hx-trigger": "input changed delay:300ms",
-            "hx-target": f"#{NAME_STATE}",
-            "hx-sync": "this:replace",
-            "hx-status:4xx": "swap:none",
-            "hx-status:5xx": "swap:none",
-        }
-        self.fields["email"].label = _("Email")
-        self.fields["email"].help_text = _(
-            "For resetting your password. Other people never see it."
-        )
+        _ask_for_name(self)
+
+
+class SocialSignupForm(BaseSocialSignupForm):  # type: ignore[misc]
+    """A new account for somebody who signs in elsewhere."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _ask_for_name(self)
 
 
 class LoginForm(BaseLoginForm):  # type: ignore[misc]
@@ -74,6 +93,56 @@ class LoginForm(BaseLoginForm):  # type: ignore[misc]
         )
 
 
+# What the libraries raise for an answer that no key gave, besides saying that it is wrong.
+_NO_ANSWER = (
+    *(AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError),
+    *(struct.error, InvalidSignature, UnsupportedAlgorithm),
+)
+
+
+class AddKeyForm(AddWebAuthnForm):  # type: ignore[misc]
+    """A passkey or a security key, in our words."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["name"] = forms.CharField(label=_("Name"), required=False, max_length=60)
+        self.fields["passwordless"].label = _("Make it a passkey")
+        self.fields["passwordless"].help_text = _(
+            "It signs you in without your password, and asks for your finger, face or PIN instead."
+        )
+
+    def clean(self) -> dict[str, Any]:
+        """What a key answered; anything else is an error like a wrong answer."""
+        try:
+            values: dict[str, Any] = super().clean()
+        except _NO_ANSWER as error:
+            raise get_mfa_adapter().validation_error("incorrect_code") from error
+        return values
+
+
+class _KeyAnswer:
+    """The same for signing in and confirming."""
+
+    def clean_credential(self) -> Any:
+        """The key."""
+        try:
+            return super().clean_credential()  # type: ignore[misc]
+        except _NO_ANSWER as error:
+            raise get_mfa_adapter().validation_error("incorrect_code") from error
+
+
+class PasskeyLoginForm(_KeyAnswer, LoginWebAuthnForm):  # type: ignore[misc]
+    """Signing in with a passkey alone."""
+
+
+class KeyForm(_KeyAnswer, AuthenticateWebAuthnForm):  # type: ignore[misc]
+    """A key after the password."""
+
+
+class ConfirmWithKeyForm(_KeyAnswer, ReauthenticateWebAuthnForm):  # type: ignore[misc]
+    """A key before a dangerous step."""
+
+
 class AddEmailForm(BaseAddEmailForm):  # type: ignore[misc]
     """One more address; each address belongs to one person."""
 
@@ -85,6 +154,33 @@ class AddEmailForm(BaseAddEmailForm):  # type: ignore[misc]
         return email
 
 
+class CloseAccountForm(forms.Form):
+    """The name, typed, so that nobody closes an account by a slip."""
+
+    confirm = forms.CharField(
+        max_length=MAX_LENGTH,
+        label=_("User name"),
+        widget=forms.TextInput(
+            attrs={
+                "data-mono": True,
+                "autocomplete": "off",
+                "autocapitalize": "none",
+                "spellcheck": "false",
+            }
+        ),
+    )
+
+    def __init__(self, *args: Any, username: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._username = username
+
+    def clean_confirm(self) -> str:
+        """Exactly the name."""
+        if self.cleaned_data["confirm"] != self._username:
+            raise forms.ValidationError(_("This is not the name of your account."))
+        return self._username
+
+
 class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
     """What others read on a person's page."""
 
@@ -94,6 +190,24 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
         labels = {"bio": _("About you")}
         help_texts = {"bio": _("One or two sentences, shown on your page.")}
         widgets = {"bio": forms.Textarea(attrs={"rows": 3})}
+
+
+def set_lives(field: Any) -> None:
+    """Offer no life of a token that is longer than this hub allows."""
+    most = settings.HUB.token_max_days
+    if not most:
+        return
+    offered = [(days, label) for days, label in field.choices if days.isdigit()]
+    offered = [(days, label) for days, label in offered if int(days) < most]
+    last = ngettext_lazy("in %(days)d day", "in %(days)d days", most) % {"days": most}
+    field.choices = [*offered, (str(most), last)]
+    field.initial = next((days for days, _label in reversed(offered) if int(days) <= 90), str(most))
+    field.help_text = _("This hub allows no longer life.")
+
+
+def ends_at(days: str) -> datetime | None:
+    """When the life that was chosen ends; None for never."""
+    return None if days == "never" else timezone.now() + timedelta(days=int(days))
 
 
 class TokenForm(forms.Form):
@@ -128,10 +242,18 @@ class TokenForm(forms.Form):
         widget=forms.RadioSelect,
     )
 
+    def __init__(self, *args: Any, robot: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        set_lives(self.fields["expires"])
+        if robot:
+            self.fields["access"].choices = [  # type: ignore[attr-defined]
+                (self.ALL, _("Everything the robot may do")),
+                (self.CHOSEN, _("Chosen repositories")),
+            ]
+
     def expires_at(self) -> datetime | None:
         """The moment of expiry; None for never."""
-        days = self.cleaned_data["expires"]
-        return None if days == "never" else timezone.now() + timedelta(days=int(days))
+        return ends_at(self.cleaned_data["expires"])
 
     def scopes(self, rows: Iterable[ScopeForm]) -> list[str] | None:
         """The scopes that were chosen, empty for all; None when rows and choice contradict."""

@@ -28,6 +28,8 @@ RESERVED = frozenset(
         "search",
         "new",
         "settings",
+        "organizations",
+        "invitations",
         "notifications",
         "stars",
         "help",

@@ -3,6 +3,7 @@ rates, and the one way to describe an operation for the schema."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
@@ -10,6 +11,7 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.db.models import Model
+from django.urls import reverse
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.types import OpenApiTypes
@@ -30,6 +32,7 @@ from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView
 
 from accounts.authentication import principal_from
+from accounts.reauthentication import signed_in_recently
 from accounts.types import Principal
 from core.address import client_address
 from core.errors import Denied, Invalid, Unauthenticated
@@ -55,9 +58,13 @@ class BoundedJSONParser(JSONParser):
     ) -> Any:
         """The document; raises ParseError."""
         try:
-            return super().parse(stream, media_type, parser_context)
+            document = super().parse(stream, media_type, parser_context)
+            json.dumps(document, ensure_ascii=False).encode()
         except RecursionError as error:
             raise ParseError("JSON parse error - nested too deeply.") from error
+        except UnicodeEncodeError as error:  # half a pair, as in "\\ud800"
+            raise ParseError("JSON parse error - a text is not Unicode.") from error
+        return document
 
 
 # No docstring here and in serializers: it would show in the schema.
@@ -112,14 +119,21 @@ class HubView(APIView):
         """Whatever the client accepts, it gets JSON."""
         return JSONRenderer(), "application/json"
 
-    def require_account(self) -> Principal:
+    def require_account(self, *, robots: bool = False) -> Principal:
         """Who acts, with a credential that reaches their account and not only repositories.
 
-        Raises Unauthenticated for nobody and Denied for a limited token.
+        Raises Unauthenticated for nobody and Denied for a limited token, and for a robot unless
+        `robots` may do this too.
         """
         principal = self.principal
         if principal.is_anonymous:
             raise Unauthenticated("Sign in to do this.")
+        if principal.is_robot and not robots:
+            raise Denied(
+                "Robot accounts only pull, push and delete images. Accounts, organizations and "
+                "tokens need a person.",
+                code="ROBOT",
+            )
         if principal.is_limited:
             raise Denied(
                 "Your access token is limited to repositories. Accounts, organizations and tokens "
@@ -127,6 +141,16 @@ class HubView(APIView):
                 code="TOKEN_SCOPE",
             )
         return principal
+
+    def require_recent_sign_in(self) -> None:
+        """For a browser's session what the pages ask for; other credentials prove themselves each
+        time. Raises Denied."""
+        if self.principal.credential == "session" and not signed_in_recently(self.request._request):
+            page = f"{settings.HUB.external_url}{reverse('account_reauthenticate')}"
+            raise Denied(
+                f"This needs a sign-in of the last few minutes; confirm who you are at {page}.",
+                code="REAUTHENTICATE",
+            )
 
     def read(self, body: type[StrictSerializer], *, partial: bool = False) -> dict[str, Any]:
         """The checked body; call it after every decision, so that it tells nothing before."""
@@ -155,58 +179,26 @@ class HubView(APIView):
         return Response({"results": results, "next": following})
 
 
-class HubThrottle(SimpleRateThrottle):
-    """POSTs in a time, by scope; `REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"]` may say otherwise."""
+class SignupThrottle(SimpleRateThrottle):
+    """POSTs for a new account by address; administrators are not counted.
 
-    def get_rate(self) -> str | None:
-        """Read now and not at import, so that settings decide; None switches it off."""
-        rates: Mapping[str, Any] = api_settings.DEFAULT_THROTTLE_RATES
-        rate: str | None = rates.get(str(self.scope), self.default_rate())
-        return rate
-
-    def default_rate(self) -> str:
-        """`number/period`."""
-        raise NotImplementedError
-
-    def get_cache_key(self, request: Request, view: APIView) -> str | None:
-        """Who is counted; None for who is not."""
-        who = self.who(request) if request.method == "POST" else None
-        return who and f"throttle:{self.scope}:{who}"
-
-    def who(self, request: Request) -> str | None:
-        """The caller as far as this rate is concerned."""
-        raise NotImplementedError
-
-
-class SignupThrottle(HubThrottle):
-    """New accounts by address; administrators are not counted."""
+    `REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"]` may say otherwise.
+    """
 
     scope = "signup"
 
-    def default_rate(self) -> str:
-        """`HUB_SIGNUPS_PER_HOUR`."""
-        return f"{settings.HUB.signups_per_hour}/hour"
+    def get_rate(self) -> str | None:
+        """`HUB_SIGNUPS_PER_HOUR`, read now and not at import; None switches it off."""
+        rates: Mapping[str, Any] = api_settings.DEFAULT_THROTTLE_RATES
+        rate: str | None = rates.get("signup", f"{settings.HUB.signups_per_hour}/hour")
+        return rate
 
-    def who(self, request: Request) -> str | None:
-        """The address."""
-        if principal_from(request).is_superuser:
+    def get_cache_key(self, request: Request, view: APIView) -> str | None:
+        """Who is counted; None for who is not."""
+        if request.method != "POST" or principal_from(request).is_superuser:
             return None
-        return client_address(request.META, settings.HUB.trusted_proxies)
-
-
-class CommentThrottle(HubThrottle):
-    """Comments by person."""
-
-    scope = "comment"
-
-    def default_rate(self) -> str:
-        """Enough for a conversation."""
-        return "30/min"
-
-    def who(self, request: Request) -> str | None:
-        """The account."""
-        principal = principal_from(request)
-        return None if principal.is_anonymous else str(principal.user_id)
+        address = client_address(request.META, settings.HUB.trusted_proxies)
+        return f"throttle:signup:{address}"
 
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

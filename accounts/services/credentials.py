@@ -5,20 +5,42 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
+from dataclasses import replace
 from threading import BoundedSemaphore, Lock
 
 from django.conf import settings
 from django.core.cache import cache
+from django.db.models import BigIntegerField, CharField
 
 from accounts.errors import BadCredential
 from accounts.models import AccessToken, User
-from accounts.services.tokens import PREFIX, find_token, parse_token_scopes
-from accounts.types import Principal
+from accounts.services.failures import note_failed_signin
+from accounts.services.tokens import (
+    PREFIXES,
+    accepts,
+    find_token,
+    is_in_use,
+    is_old_secret,
+    mark_of,
+    parse_token_scopes,
+)
+from accounts.types import Credential, Principal
+from core import memo
+from core.crypto import same, token_hash
 from core.errors import RateLimited, Unavailable
+from core.prepared import Prepared
 
 FAILURES_PER_ACCOUNT_AND_ADDRESS = (10, 300)  # how many, in how many seconds
 FAILURES_PER_ADDRESS = (100, 3600)
 _REMEMBERED_S = 60
+_OWNER = "user__robot_namespace__user"  # a robot stops with the person whose it is
+_token = Prepared(
+    lambda key: AccessToken.objects.select_related(_OWNER).filter(pk=key)[:1], BigIntegerField()
+)
+_user = Prepared(lambda key: User.objects.filter(pk=key, is_active=True)[:1], BigIntegerField())
+_user_of_name = Prepared(
+    lambda name: User.objects.filter(username=name, is_active=True)[:1], CharField()
+)
 _hashing = BoundedSemaphore(2)  # each hash takes 19 MiB and a core
 _remembered: dict[bytes, float] = {}
 _lock = Lock()
@@ -27,19 +49,22 @@ _lock = Lock()
 def authenticate(username: str, secret: str, *, address: str) -> Principal:
     """Who this is; `secret` is a password or an access token, `address` where the caller sits.
 
-    Raises BadCredential, the same for every cause, and RateLimited after too many failures from
-    one address. A token must belong to the named account.
+    Raises BadCredential, the same for every cause but one: the right password of somebody who has
+    a second factor. Raises RateLimited after too many failures from one address. A token must
+    belong to the named account.
     """
-    if secret.startswith(PREFIX):
+    if secret.startswith(PREFIXES):
         # Looked up first: a good token is never refused because of somebody's bad ones.
         principal = _by_token(username, secret)
         if principal is None:
-            _check_rate(username, address)
+            check_rate(username, address)
     else:
-        _check_rate(username, address)
+        check_rate(username, address)
         principal = _by_password(username, secret)
     if principal is None:
-        _count_failure(username, address)
+        count_failure(username, address)
+        is_token = secret.startswith(PREFIXES)
+        note_failed_signin(username, address, credential="token" if is_token else "password")
         raise BadCredential("The user name, password or access token is not right.")
     return principal
 
@@ -51,62 +76,108 @@ def authenticate_bearer(secret: str, *, address: str) -> Principal:
 
 def principal_of(user: User) -> Principal:
     """A person who signed in in the browser."""
-    return Principal(
-        user_id=user.pk,
-        username=user.username,
-        credential="session",
-        is_superuser=user.is_superuser,
+    return _principal(user, "session")
+
+
+def principal_of_password(user: User) -> Principal:
+    """A person whose client has their password, as long as it is the same."""
+    return replace(_principal(user, "password"), token_mark=password_mark(user))
+
+
+def password_mark(user: User) -> str:
+    """Tells a password from those before and after it; tells nothing else about it."""
+    return mark_of(token_hash(user.password))
+
+
+def principal_of_token(token: AccessToken, mark: str = "") -> Principal:
+    """A token's owner, limited to the token's scopes; `mark` is that of the secret that was
+    presented, the present one if none is given."""
+    return replace(
+        _principal(token.user, "token"),
+        is_superuser=token.user.is_superuser and not token.scopes,
+        token_id=token.pk,
+        token_name=f"{token.name} ({token.prefix})",
+        token_mark=mark or mark_of(token.secret_hash),
+        scopes=parse_token_scopes(token.scopes) if token.scopes else None,
     )
 
 
-def principal_of_token(token: AccessToken) -> Principal:
-    """A token's owner, limited to the token's scopes."""
+def _principal(user: User, credential: Credential) -> Principal:
     return Principal(
-        user_id=token.user_id,
-        username=token.user.username,
-        credential="token",
-        is_superuser=token.user.is_superuser and not token.scopes,
-        token_id=token.pk,
-        scopes=parse_token_scopes(token.scopes) if token.scopes else None,
+        user_id=user.pk,
+        username=user.username,
+        credential=credential,
+        is_superuser=user.is_superuser,
+        robot_of=user.robot_namespace_id,
+        robot_role=user.robot_role,
+        robot_creates=user.robot_creates,
+        second_factor=user.second_factor,
+        is_verified=user.is_verified,
     )
 
 
 def refresh(principal: Principal) -> Principal:
     """The same principal as the database knows it now.
 
-    Raises BadCredential if the account was deactivated or the token revoked meanwhile.
+    Raises BadCredential if the account was deactivated, the token revoked or rotated, or the
+    password changed or no longer taken since a second factor was set up.
     """
     if principal.is_anonymous:
         return principal
     if principal.token_id is not None:
-        token = AccessToken.objects.select_related("user").filter(pk=principal.token_id).first()
-        if token is not None and token.is_valid and token.user.is_active:
-            return principal_of_token(token)
+        token = _token.first(principal.token_id)
+        mark = principal.token_mark
+        if token is not None and token.is_valid and is_in_use(token.user) and accepts(token, mark):
+            _note_expiry(token, mark)
+            return principal_of_token(token, mark)
     else:
-        user = User.objects.filter(pk=principal.account_id, is_active=True).first()
-        if user is not None:
-            return Principal(user.pk, user.username, principal.credential, user.is_superuser)
+        user = _user.first(principal.account_id)
+        if user is not None and principal.credential != "password":
+            return _principal(user, principal.credential)
+        if user is not None and not user.second_factor:
+            found = principal_of_password(user)
+            if same(found.token_mark, principal.token_mark):
+                return found
     raise BadCredential("This account or access token is no longer valid.")
 
 
 def _by_token(username: str, secret: str) -> Principal | None:
-    token = find_token(secret)
-    if token is None or (username and token.user.username != username.lower()):
+    token = find_token(secret, username)
+    if token is None:
         return None
-    return principal_of_token(token)
+    mark = mark_of(token_hash(secret))
+    _note_expiry(token, mark)
+    return principal_of_token(token, mark)
+
+
+def _note_expiry(token: AccessToken, mark: str) -> None:
+    if token.expires_at is not None:
+        memo.until(token.expires_at.timestamp())
+    if token.previous_until is not None and is_old_secret(token, mark):
+        memo.until(token.previous_until.timestamp())
 
 
 def _by_password(username: str, password: str) -> Principal | None:
     if not username or "\0" in username or len(password) > 1024:
         return None
-    user = User.objects.filter(username=username.lower(), is_active=True).first()
-    if user is not None and _is_remembered(user, password):
-        good = True
+    user = _user_of_name.first(username.lower())
+    left_s = _remembered_for_s(user, password) if user is not None else 0.0
+    if left_s > 0:
+        memo.until(time.time() + left_s)
     else:
-        good = _check_password(user, password)
-    if not good or user is None:
+        memo.never()
+        if not _check_password(user, password):
+            return None
+    if user is None or user.is_robot:
         return None
-    return Principal(user.pk, user.username, "password", user.is_superuser)
+    if user.second_factor:
+        page = f"{settings.HUB.external_url}/settings/tokens"
+        raise BadCredential(
+            "This account has a second factor, so its password signs in only in the browser. Use "
+            f"an access token here; you make one at {page}",
+            code="SECOND_FACTOR",
+        )
+    return principal_of_password(user)
 
 
 def _check_password(user: User | None, password: str) -> bool:
@@ -128,8 +199,8 @@ def _check_password(user: User | None, password: str) -> bool:
     return good
 
 
-def _is_remembered(user: User, password: str) -> bool:
-    return _remembered.get(_memory_key(user, password), 0) > time.monotonic()
+def _remembered_for_s(user: User, password: str) -> float:
+    return _remembered.get(_memory_key(user, password), 0.0) - time.monotonic()
 
 
 def _memory_key(user: User, password: str) -> bytes:
@@ -150,10 +221,12 @@ def _counters(username: str, address: str) -> list[tuple[str, int, int]]:
     ]
 
 
-def _check_rate(username: str, address: str) -> None:
+def check_rate(username: str, address: str) -> None:
+    """Raises RateLimited after too many failures from one address."""
     counters = _counters(username, address)
     counts = cache.get_many([key for key, _, _ in counters])
     for key, limit, window_s in counters:
+        memo.until(time.time() // window_s * window_s + window_s)
         if counts.get(key, 0) >= limit:
             raise RateLimited(
                 "Too many failed sign-ins from this address; wait a few minutes.",
@@ -161,7 +234,8 @@ def _check_rate(username: str, address: str) -> None:
             )
 
 
-def _count_failure(username: str, address: str) -> None:
+def count_failure(username: str, address: str) -> None:
+    """Remember that a credential was not good."""
     for key, _, window_s in _counters(username, address):
         if not cache.add(key, 1, window_s):
             # Not incr: that would give the key the cache's default lifetime.

@@ -2,23 +2,49 @@
 
 from __future__ import annotations
 
+from allauth.account.models import EmailAddress, EmailConfirmationHMAC
+from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
-from accounts.errors import NameTaken, PasswordWeak
+from accounts.errors import AddressKnown, NameTaken, PasswordWeak
 from accounts.models import Namespace, User
 from accounts.names import RESERVED, check_name
+from accounts.services.mail import post
+from accounts.services.names import is_name_free
 from core.errors import Invalid
+from events.services import audit
+from events.types import SYSTEM, Actor
+
+MAX_EMAIL_CHARS = 254
 
 
-def create_user(*, username: str, email: str, password: str, superuser: bool = False) -> User:
+def starts_verified() -> bool:
+    """Whether a new account may do everything at once, without confirming its address first."""
+    return bool(settings.ACCOUNT_EMAIL_VERIFICATION != "mandatory")
+
+
+def create_user(
+    *,
+    username: str,
+    email: str,
+    password: str,
+    superuser: bool = False,
+    by_superuser: bool = False,
+    actor: Actor | None = None,
+) -> User:
     """Make an account and its namespace in one transaction.
 
-    Raises Invalid for a bad name or address, PasswordWeak, NameTaken. The account exists only
-    together with its namespace. A superuser, whom only the operator makes, may have a reserved
-    name such as `admin`, and then has no namespace; the password is the operator's choice.
+    `actor` is who makes it if not the person. Raises Invalid for a bad name or address,
+    PasswordWeak, NameTaken, AddressKnown. The account exists only together with its namespace. A
+    superuser, whom only the operator makes, may have a reserved name such as `admin`, and then has
+    no namespace; the password is the operator's choice.
+
+    Where addresses have to be confirmed a mail asks for it, unless an administrator makes the
+    account and so vouches for the address.
     """
     reserved = superuser and username in RESERVED
     if not reserved:
@@ -26,17 +52,51 @@ def create_user(*, username: str, email: str, password: str, superuser: bool = F
     email = email.lower()  # as allauth keeps and looks for it
     _check_email(email)
     user = User(username=username, email=email, is_staff=superuser, is_superuser=superuser)
+    user.is_verified = superuser or by_superuser or starts_verified()
     if not superuser:
         _check_password(password, user)
     user.set_password(password)
     try:
         with transaction.atomic():
+            if not (reserved or is_name_free(username)):
+                raise NameTaken("This name or address is already in use.")
+            if email and _is_known(email):
+                raise AddressKnown("This name or address is already in use.")
             user.save()
             if not reserved:
                 Namespace.objects.create(name=username, kind=Namespace.Kind.USER, user=user)
+            if not user.is_verified:
+                _ask_to_confirm(user)
+            note_created(user, actor or (SYSTEM if superuser else None))
     except IntegrityError as error:
         raise NameTaken("This name or address is already in use.") from error
     return user
+
+
+def sign_up(*, username: str, email: str, password: str) -> User:
+    """An account for somebody who asks for one; raises as `create_user`.
+
+    Where addresses have to be confirmed nobody is told that one is known: the answer is the same,
+    its owner gets a mail, and the row that is returned is kept nowhere.
+    """
+    try:
+        return create_user(username=username, email=email, password=password)
+    except AddressKnown:
+        if starts_verified():
+            raise
+        post(email.lower(), "address_known", {})
+        return User(username=username, email=email.lower())
+
+
+def note_created(user: User, actor: Actor | None = None) -> None:
+    """Record that there is a new account, made by its person unless somebody else is named."""
+    namespace = Namespace.objects.filter(user=user).values_list("pk", flat=True).first()
+    audit(
+        "account.created",
+        actor=actor or Actor(user.pk, user.username),
+        namespace_id=namespace,
+        payload={"user": user.username},
+    )
 
 
 def give_namespace(user: User) -> Namespace:
@@ -57,13 +117,6 @@ def ensure_library() -> Namespace:
     )[0]
 
 
-def is_name_free(name: str) -> bool:
-    """Whether nobody has this name as a namespace or a user name."""
-    return not (
-        Namespace.objects.filter(name=name).exists() or User.objects.filter(username=name).exists()
-    )
-
-
 def ensure_administrator(username: str, password: str, email: str = "") -> User:
     """Create or keep a superuser with this name; an existing account keeps its password.
 
@@ -81,6 +134,16 @@ def ensure_administrator(username: str, password: str, email: str = "") -> User:
     return user
 
 
+def _ask_to_confirm(user: User) -> None:
+    """A mail with a link that confirms the address; without an address nothing could."""
+    if not user.email:
+        raise Invalid("Give an e-mail address; it has to be confirmed.", code="EMAIL_INVALID")
+    address = EmailAddress.objects.create(user=user, email=user.email, primary=True)
+    key = EmailConfirmationHMAC.create(address).key
+    link = f"{settings.HUB.external_url}/accounts/confirm-email/{key}/"
+    post(user.email, "confirm_address", {"name": user.username, "link": link})
+
+
 def _check_password(password: str, user: User) -> None:
     try:
         validate_password(password, user)
@@ -93,5 +156,12 @@ def _check_email(email: str) -> None:
         return
     try:
         validate_email(email)
+        if len(email) > MAX_EMAIL_CHARS:
+            raise ValidationError("too long")
     except ValidationError as error:
         raise Invalid("This is not an e-mail address.", code="EMAIL_INVALID") from error
+
+
+def _is_known(email: str) -> bool:
+    known = Q(email=email) | Q(emailaddress__email=email, emailaddress__verified=True)
+    return User.objects.filter(known).exists()

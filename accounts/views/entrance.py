@@ -8,8 +8,10 @@ from typing import Any
 from allauth.account import views as allauth_views
 from allauth.account.adapter import get_adapter
 from django.conf import settings
+from django.contrib import messages
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -57,6 +59,18 @@ class LoginView(allauth_views.LoginView):  # type: ignore[misc]
     def form_invalid(self, form: LoginForm) -> HttpResponse:
         """The form again, as what it is: not accepted."""
         return _not_accepted(self, form)
+
+
+class EmailView(allauth_views.EmailView):  # type: ignore[misc]
+    """One's addresses; an address that another account took meanwhile cannot become the first."""
+
+    def _action_primary(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        try:
+            with transaction.atomic():
+                return super()._action_primary(request, *args, **kwargs)
+        except IntegrityError:
+            messages.error(request, _("This address cannot be used."))
+            return None
 
 
 def _not_accepted(view: Any, form: Any) -> HttpResponse:

@@ -1,0 +1,1 @@
+"""REST about accounts, one module a subject."""
