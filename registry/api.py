@@ -6,12 +6,15 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.rest import HubView, describe
+from accounts.rest import HubView, StrictSerializer, describe
 from core.errors import NotFound
-from core.paging import page_by_name
+from core.paging import page_by_id, page_by_name
+from oci.digest import Digest
 from registry.errors import ManifestUnknown
-from registry.models import Tag
+from registry.history import clients_of, target_of
+from registry.models import Tag, TagMove
 from registry.selectors import get_tag_row, platforms_of, tag_rows
+from registry.services.retag import roll_back
 from registry.services.tags import delete_tag
 from repos.access import enter
 from repos.models import Repository
@@ -40,6 +43,70 @@ class TagsView(HubView):
         access = enter(request, f"{namespace}/{name}")
         page = page_by_name(tag_rows(access.repository), field="name", **self.paging())
         return self.answer_page(page, TagSerializer)
+
+
+class TagMoveSerializer(serializers.Serializer[TagMove]):
+    id = serializers.IntegerField(source="pk")
+    kind = serializers.CharField(help_text="push, delete, restore or mirror.")
+    digest = serializers.CharField(help_text="Empty for a deletion.")
+    previous_digest = serializers.CharField()
+    moved_at = serializers.DateTimeField(source="at")
+    moved_by = serializers.CharField(source="actor_name")
+    target = serializers.SerializerMethodField(
+        help_text="What a rollback can name; empty once it has gone."
+    )
+    client = serializers.SerializerMethodField(
+        help_text="What the program called itself; empty if that is not known or you may not push."
+    )
+
+    def get_target(self, row: TagMove) -> str:
+        return target_of(row)
+
+    def get_client(self, row: TagMove) -> str:
+        clients: dict[int, str] = self.context["clients"]
+        return clients.get(row.pk, "")
+
+
+class RollbackSerializer(StrictSerializer):
+    digest = serializers.CharField(max_length=140, help_text="Where the tag was before.")
+
+
+class TagHistoryView(HubView):
+    @describe(
+        TAG,
+        "Where a tag has been, newest first; also of one that was deleted",
+        operation="tag_history",
+        rows=TagMoveSerializer,
+        public=True,
+    )
+    def get(self, request: Request, namespace: str, name: str, tag: str) -> Response:
+        access = enter(request, f"{namespace}/{name}")
+        rows = TagMove.objects.filter(repository=access.repository, name=tag)
+        if not rows.exists():
+            raise NotFound("There is no such tag.")
+        page = page_by_id(rows, **self.paging())
+        clients = clients_of(access.repository, page.rows) if access.can_write else {}
+        return self.answer_page(page, TagMoveSerializer, clients=clients)
+
+
+class TagRollbackView(HubView):
+    @describe(
+        TAG,
+        "Point a tag at an image it pointed at before; webhooks are told as of a push",
+        operation="tag_rollback",
+        body=RollbackSerializer,
+        answer=TagSerializer,
+    )
+    def post(self, request: Request, namespace: str, name: str, tag: str) -> Response:
+        access = enter(request, f"{namespace}/{name}", "push")
+
+        def recheck(row: Repository) -> None:
+            require(access.principal, "push", row)
+
+        digest = str(Digest.parse(self.read(RollbackSerializer)["digest"]))
+        actor = access.principal.actor
+        roll_back(access.repository, tag, digest, actor=actor, recheck=recheck)
+        return Response(TagSerializer(_tag(access.repository, tag)).data)
 
 
 class TagView(HubView):

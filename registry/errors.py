@@ -71,6 +71,12 @@ class TagImmutable(Conflict):
     code = "DENIED"
 
 
+class TagTaken(Conflict):
+    """A tag that names another image, where nobody said that it may leave it."""
+
+    code = "TAG_TAKEN"
+
+
 class PageSizeInvalid(Invalid):
     """An `n` that is not a whole number from 0 on."""
 

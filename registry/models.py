@@ -169,6 +169,26 @@ class ManifestInfo(models.Model):
         return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
 
 
+class LegacyImage(models.Model):
+    """The id by which the registry API of 2013 knows one layer of an image (oci.legacy).
+
+    Derived, so that an id leads back to its image; written when an image is first read that way.
+    """
+
+    manifest = models.ForeignKey(Manifest, models.CASCADE, related_name="legacy_images")
+    position = models.PositiveIntegerField()  # of the layer, 0 at the root
+    image_id = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["manifest", "position"], name="legacy_image_position"),
+        ]
+        indexes = [models.Index(fields=["image_id"], name="legacy_image_id")]
+
+    def __str__(self) -> str:
+        return self.image_id
+
+
 class Tag(models.Model):
     """A movable name for a manifest of the same repository."""
 
@@ -237,12 +257,17 @@ class UploadSession(models.Model):
 
 
 class UploadPart(models.Model):
-    """One written piece of an upload; `digest` is that of this piece alone."""
+    """One written piece of an upload.
+
+    `digest` is that of the upload up to the piece's end, `hash_state` what it takes to go on from
+    there (storage.hashing); both are empty if that would have taken reading bytes again.
+    """
 
     session = models.ForeignKey(UploadSession, models.CASCADE, related_name="parts")
     start = models.BigIntegerField()
     size = models.BigIntegerField()
-    digest = models.CharField(max_length=DIGEST_CHARS)
+    digest = models.CharField(max_length=DIGEST_CHARS, blank=True)
+    hash_state = models.BinaryField(default=bytes)
     storage_key = models.CharField(max_length=300, unique=True)
     created_at = models.DateTimeField(auto_now_add=True)
 

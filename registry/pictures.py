@@ -6,12 +6,12 @@ Queries do not grow with the rows.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from django.db.models import OuterRef, Prefetch, Q, QuerySet, Subquery, prefetch_related_objects
+from django.db.models import OuterRef, Prefetch, QuerySet, Subquery, prefetch_related_objects
 
 from registry.models import Manifest, ManifestBlob, ManifestChild, Tag
-from registry.selectors import platforms_of, size_of
+from registry.selectors import platforms_of
 from repos.models import Repository
 
 FIRST_PLATFORM = "linux/amd64"
@@ -25,21 +25,11 @@ class Picture:
     platforms: Sequence[str] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
-    """A repository's content in short; `shown` is the tag its pull command names."""
-
-    size: int
-    shown: Tag | None = None
-    newest: Tag | None = None
-    picture: Picture = field(default_factory=Picture)
-
-
 def pictures_of(manifests: Iterable[Manifest]) -> dict[int, Picture]:
     """Pictures by manifest id; two queries."""
     rows = list({manifest.pk: manifest for manifest in manifests}.values())
     prefetch_related_objects(rows, Prefetch("children", ManifestChild.objects.order_by("position")))
-    source = {row.pk: _layered(row) for row in rows}
+    source = {row.pk: layered_id(row) for row in rows}
     layers: dict[int, list[ManifestBlob]] = {}
     found = ManifestBlob.objects.filter(
         manifest_id__in=set(source.values()), role=ManifestBlob.BlobRole.LAYER
@@ -65,7 +55,7 @@ def newest_pictures(repositories: Iterable[Repository]) -> dict[int, Picture]:
         .annotate(newest_tag=Subquery(newest.values("pk")[:1]))
         .values("newest_tag")
     )
-    tags = list(_light(Tag.objects.filter(pk__in=ids)))
+    tags = list(light(Tag.objects.filter(pk__in=ids)))
     pictures = pictures_of(tag.manifest for tag in tags)
     return {tag.repository_id: pictures[tag.manifest_id] for tag in tags}
 
@@ -75,28 +65,14 @@ def count_tags(repository: Repository) -> int:
     return Tag.objects.filter(repository=repository).count()
 
 
-def content_of(repository: Repository) -> Content:
-    """What the overview says about content; four queries, two for an empty repository."""
-    mine = Tag.objects.filter(repository=repository)
-    newest = mine.order_by("-moved_at", "-pk").values("pk")[:1]
-    found = list(
-        _light(mine.filter(Q(name="latest") | Q(pk=Subquery(newest)))).order_by("-moved_at", "-pk")
-    )
-    if not found:
-        return Content(size_of(repository))
-    shown = next((tag for tag in found if tag.name == "latest"), found[0])
-    picture = pictures_of([shown.manifest])[shown.manifest_id]
-    return Content(size_of(repository), shown, found[0], picture)
-
-
-def _light(tags: QuerySet[Tag]) -> QuerySet[Tag]:
+def light(tags: QuerySet[Tag]) -> QuerySet[Tag]:
     """Tags with their manifests, without the heavy columns."""
     return tags.select_related("manifest__info").defer(
         "manifest__payload", "manifest__info__config"
     )
 
 
-def _layered(manifest: Manifest) -> int:
+def layered_id(manifest: Manifest) -> int:
     """Id of the manifest whose layers stand for this one."""
     child = first_child(manifest.children.all())
     return child.child_id if child is not None and child.child_id is not None else manifest.pk

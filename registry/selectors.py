@@ -2,45 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Sequence
 
-from django.db.models import Prefetch, QuerySet, Sum
-from django.db.models.functions import Length
+from django.db.models import BigIntegerField, CharField, Prefetch, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce, Length
 
+from accounts.types import Principal
 from core.db import byte_order
+from core.prepared import Prepared
 from oci.digest import Digest
 from registry.errors import BlobUnknown, ManifestUnknown
 from registry.models import BlobLink, Manifest, ManifestChild, Tag, TagMove
-from repos.models import Repository
+from repos.models import Repository, Visibility
+from repos.permissions import visible_each
 
 REFERRERS_PAGE = 100
-REFERRERS_BYTES = 1024 * 1024
+REFERRERS_BYTES = 4 * 1024 * 1024 - 64 * 1024  # clients read 4 MiB; descriptors have room beside
+_DESCRIPTOR_BYTES = 800  # without annotations, at most
+_SOURCES = 100
+_SERVED = ("repository", "digest", "media_type", "payload")  # nothing that a pull changes
+
+_by_digest = Prepared(
+    lambda repository, digest: Manifest.objects.only(*_SERVED).filter(
+        repository=repository, digest=digest
+    )[:1],
+    BigIntegerField(),
+    CharField(),
+)
+_by_tag = Prepared(
+    lambda repository, same, name: Manifest.objects.only(*_SERVED).filter(
+        repository=repository, tags__repository=same, tags__name=name
+    )[:1],
+    BigIntegerField(),
+    BigIntegerField(),
+    CharField(),
+)
+_link = Prepared(
+    lambda repository, digest: BlobLink.objects.select_related("blob").filter(
+        repository=repository, blob__digest=digest
+    )[:1],
+    BigIntegerField(),
+    CharField(),
+)
 
 
 def get_manifest(repository: Repository, reference: Digest | str) -> Manifest:
     """A manifest of this repository by tag or digest; raises ManifestUnknown. One query."""
-    rows = Manifest.objects.filter(repository=repository)
     if isinstance(reference, Digest):
-        manifest = rows.filter(digest=str(reference)).first()
+        manifest = _by_digest.first(repository.pk, str(reference))
         detail = {"digest": str(reference)}
     else:
-        manifest = rows.filter(tags__repository=repository, tags__name=reference).first()
+        manifest = _by_tag.first(repository.pk, repository.pk, reference)
         detail = {"tag": reference}
     if manifest is None:
         raise ManifestUnknown("manifest unknown to registry", detail=detail)
     return manifest
 
 
+def find_link(repository: Repository, digest: Digest) -> BlobLink | None:
+    """The link that makes a blob part of this repository, with the blob. One query."""
+    return _link.first(repository.pk, str(digest))
+
+
 def get_link(repository: Repository, digest: Digest) -> BlobLink:
     """The link that makes a blob part of this repository; raises BlobUnknown. One query."""
-    link = (
-        BlobLink.objects.select_related("blob")
-        .filter(repository=repository, blob__digest=str(digest))
-        .first()
-    )
+    link = find_link(repository, digest)
     if link is None:
         raise BlobUnknown("blob unknown to registry", detail={"digest": str(digest)})
     return link
+
+
+def find_mount_source(
+    principal: Principal, digest: Digest, within: Collection[str] | None = None
+) -> Repository | None:
+    """A repository the caller may pull from that has this blob, if there is one.
+
+    `within` are the private paths their registry token reaches, None without such a limit. As many
+    queries for a blob that ten thousand repositories have as for one that nobody has.
+    """
+    rows = visible_each(principal).filter(blob_links__blob__digest=str(digest))
+    rows = rows.select_related("namespace")
+    if within is not None:
+        rows = rows.filter(Q(visibility=Visibility.PUBLIC) | Q(path__in=within))
+    if not principal.is_limited:
+        return next(iter(rows[:1]), None)
+    for source in rows.order_by("-visibility")[:_SOURCES]:  # public ones first
+        if source.is_public or "pull" in principal.token_actions(source.path):
+            return source
+    return None
 
 
 def list_tag_names(repository: Repository, *, last: str, limit: int) -> list[str]:
@@ -74,23 +124,26 @@ def list_referrers(
 ) -> tuple[list[Manifest], bool]:
     """Manifests that name this one as their subject, oldest first, and whether there are more.
 
-    `kinds` are artifact types to choose from, `last` the digest to go on after. A page ends early
-    when its annotations exceed REFERRERS_BYTES. Each manifest has `payload_size`, not its payload.
+    `kinds` are artifact types to choose from, `last` the digest to go on after; one that has gone
+    meanwhile begins anew, since a repeated entry is better than a lost one. A page ends before its
+    descriptors exceed REFERRERS_BYTES. Each manifest has `payload_size`, not its payload.
     """
     rows = Manifest.objects.filter(repository=repository, subject_digest=str(digest))
+    rows = rows.exclude(subject_digest="")  # else SQLite does not see that its index fits
     if kinds:
         rows = rows.filter(artifact_type__in=kinds)
     if last:
-        before = Manifest.objects.filter(repository=repository, digest=last).values("pk")
-        rows = rows.filter(pk__gt=before[:1])
+        before = Manifest.objects.filter(repository=repository, digest=last).values("pk")[:1]
+        rows = rows.filter(pk__gt=Coalesce(Subquery(before), 0))
     rows = rows.annotate(payload_size=Length("payload")).defer("payload").order_by("pk")
     found: list[Manifest] = []
     size = 0
-    for manifest in rows[: limit + 1].iterator(chunk_size=20):
-        if len(found) == limit or size > REFERRERS_BYTES:
+    for manifest in rows[: limit + 1].iterator(chunk_size=8):
+        notes = json.dumps(manifest.annotations, ensure_ascii=False, separators=(",", ":"))
+        size += _DESCRIPTOR_BYTES + len(notes.encode())
+        if len(found) == limit or (found and size > REFERRERS_BYTES):
             return found, True
         found.append(manifest)
-        size += sum(len(k) + len(v) for k, v in manifest.annotations.items())
     return found, False
 
 
@@ -104,6 +157,13 @@ def tag_rows(repository: Repository) -> QuerySet[Tag]:
         .prefetch_related(Prefetch("manifest__children", children), "manifest__blobs")
         .order_by("-moved_at", "-pk")
     )
+
+
+def find_tag(repository: Repository, name: str) -> Tag | None:
+    """A tag with its manifest, without the document."""
+    rows = Tag.objects.select_related("manifest").defer("manifest__payload")
+    # In no order: by id, a database would look through every tag of this name there is.
+    return next(iter(rows.filter(repository=repository, name=name)[:1]), None)
 
 
 def get_tag_row(repository: Repository, name: str) -> Tag:
@@ -142,6 +202,24 @@ def get_manifest_row(repository: Repository, digest: str) -> Manifest:
     if manifest is None:
         raise ManifestUnknown("There is no such manifest.", detail={"digest": digest})
     return manifest
+
+
+def find_digest(repository: Repository, reference: str) -> str:
+    """The digest of a tag or digest of this repository, as text; raises ManifestUnknown."""
+    rows = Manifest.objects.filter(repository=repository)
+    if ":" in reference:
+        rows = rows.filter(digest=reference)
+    else:
+        rows = rows.filter(tags__repository=repository, tags__name=reference)
+    found = rows.values_list("digest", flat=True).first() if is_stored(reference) else None
+    if found is None:
+        raise ManifestUnknown("There is no such tag or digest.", detail={"reference": reference})
+    return found
+
+
+def is_stored(text: str) -> bool:
+    """Whether a database could hold the text: PostgreSQL refuses NUL even in a comparison."""
+    return "\0" not in text
 
 
 def tags_of(manifest: Manifest) -> list[str]:

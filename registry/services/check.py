@@ -6,12 +6,13 @@ looks wrong is looked at a second time before it is told.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
 
 from django.conf import settings
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, Model, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from core.errors import HubError
@@ -29,11 +30,13 @@ from registry.models import (
     UploadPart,
     UploadSession,
 )
-from storage.base import ObjectMissing, StoredObject
+from registry.services.grace import stray_deadline
+from storage.base import ObjectMissing
 from storage.factory import CONTENT_PREFIXES, get_store
 
 OVERDUE = timedelta(days=1)  # the collector looks every minute
 _BATCH = 500
+_MANIFESTS = 50  # of up to 4 MiB each
 
 
 def check(*, rehash: bool = False) -> list[str]:
@@ -54,24 +57,33 @@ def _tags() -> Iterator[str]:
 
 def _manifests() -> Iterator[str]:
     """The payload is what its digest says, and all it names is kept in rows."""
-    for manifest in Manifest.objects.iterator(chunk_size=50):
-        payload, digest = bytes(manifest.payload), Digest.parse(manifest.digest)
-        if Digest.of(payload, digest.algorithm) != digest:
-            yield f"manifest {manifest.pk}: its bytes do not have the digest {digest}"
-            continue
-        try:
-            parsed = document.parse(payload, manifest.media_type)
-        except HubError as error:
-            yield f"manifest {manifest.pk} ({digest}) cannot be read: {error.message}"
-            continue
-        named = {str(d.digest) for d in (*parsed.blobs, *parsed.children)}
-        kept = {
-            *manifest.blobs.values_list("digest", flat=True),
-            *manifest.children.values_list("child_digest", flat=True),
-        }
-        for missing in sorted(named - kept):
-            if Manifest.objects.filter(pk=manifest.pk).exists():
-                yield f"manifest {manifest.pk} ({digest}) names {missing}, which no row keeps"
+    manifests = Manifest.objects.iterator(chunk_size=_MANIFESTS)
+    while batch := list(islice(manifests, _MANIFESTS)):
+        kept: dict[int, set[str]] = defaultdict(set)
+        for rows in (
+            ManifestBlob.objects.filter(manifest__in=batch).values_list("manifest_id", "digest"),
+            ManifestChild.objects.filter(parent__in=batch).values_list("parent_id", "child_digest"),
+        ):
+            for key, digest in rows:
+                kept[key].add(digest)
+        for manifest in batch:
+            yield from _manifest(manifest, kept[manifest.pk])
+
+
+def _manifest(manifest: Manifest, kept: set[str]) -> Iterator[str]:
+    payload, digest = bytes(manifest.payload), Digest.parse(manifest.digest)
+    if Digest.of(payload, digest.algorithm) != digest:
+        yield f"manifest {manifest.pk}: its bytes do not have the digest {digest}"
+        return
+    try:
+        parsed = document.parse(payload, manifest.media_type)
+    except HubError as error:
+        yield f"manifest {manifest.pk} ({digest}) cannot be read: {error.message}"
+        return
+    missing = {str(d.digest) for d in (*parsed.blobs, *parsed.children)} - kept
+    if missing and Manifest.objects.filter(pk=manifest.pk).exists():  # else it just went
+        for name in sorted(missing):
+            yield f"manifest {manifest.pk} ({digest}) names {name}, which no row keeps"
 
 
 def _manifest_blobs() -> Iterator[str]:
@@ -107,7 +119,7 @@ def _uploads() -> Iterator[str]:
             if part.start != end:
                 yield f"upload {session.uuid}: a part begins at {part.start}, not {end}"
             end = part.start + part.size
-            if not session.final_key and _size(part.storage_key) != part.size and _again(part):
+            if _size(part.storage_key) != part.size and _again(part):
                 yield f"upload {session.uuid}: the bytes from {part.start} are missing or cut"
         if end < session.offset and _again(session):
             yield f"upload {session.uuid}: offset {session.offset}, but {end} bytes are stored"
@@ -120,6 +132,9 @@ def _keys() -> Iterator[str]:
         yield f"{key} is a blob's and discarded"
     for key in UploadPart.objects.filter(Exists(discarded)).values_list("storage_key", flat=True):
         yield f"{key} is a part's and discarded"
+    discarded = DiscardedObject.objects.filter(storage_key=OuterRef("final_key"))
+    for key in UploadSession.objects.filter(Exists(discarded)).values_list("final_key", flat=True):
+        yield f"{key} is an upload's and discarded"
     parts = UploadPart.objects.filter(storage_key=OuterRef("storage_key"))
     for key in Blob.objects.filter(Exists(parts)).values_list("storage_key", flat=True):
         yield f"{key} is a blob's and a part's"
@@ -170,28 +185,41 @@ def _overdue() -> Iterator[str]:
 def list_strays(before: datetime) -> Iterator[str]:
     """Keys of stored objects that are older than `before` and that no row names."""
     for prefix in CONTENT_PREFIXES:
-        old = (found for found in get_store().walk(prefix) if found.modified_at < before)
+        old = (found.key for found in get_store().walk(prefix) if found.modified_at < before)
         while batch := list(islice(old, _BATCH)):
-            yield from _without_row(batch)
+            yield from without_row(batch)
+
+
+def without_row(keys: Iterable[str]) -> list[str]:
+    """Those that no row names, sorted. Rows are asked in the order in which a key moves on."""
+    left = set(keys)
+    places: tuple[tuple[type[Model], str], ...] = (
+        (UploadSession, "final_key"),
+        (UploadPart, "storage_key"),
+        (Blob, "storage_key"),
+        (DiscardedObject, "storage_key"),
+    )
+    for model, field in places:
+        asked = [key for key in left if _is_storable(key)]
+        rows = model._default_manager.filter(**{f"{field}__in": asked})
+        left -= {*rows.values_list(field, flat=True)}
+    return sorted(left)
 
 
 def _strays() -> Iterator[str]:
-    """A young one may be an upload whose row is still to come."""
-    limit = timezone.now() - timedelta(seconds=settings.HUB.upload_lifetime_s)
-    for key in list_strays(limit):
-        yield f"{key} is stored and no row names it"
+    """Bytes that the daily sweep should have taken away; they may go while this reads."""
+    for key in list_strays(stray_deadline() - OVERDUE):
+        if _size(key) is not None and without_row([key]):
+            yield f"{key!r} is stored and no row names it"
 
 
-def _without_row(batch: list[StoredObject]) -> list[str]:
-    keys = {found.key for found in batch}
-    for model in (Blob, UploadPart, DiscardedObject):
-        keys -= {
-            *model._default_manager.filter(storage_key__in=keys).values_list(
-                "storage_key", flat=True
-            )
-        }
-    keys -= {*UploadSession.objects.filter(final_key__in=keys).values_list("final_key", flat=True)}
-    return sorted(keys)
+def _is_storable(key: str) -> bool:
+    """Names of files may be no text at all; such a key was never ours."""
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _size(key: str) -> int | None:

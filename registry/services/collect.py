@@ -10,7 +10,6 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -28,12 +27,14 @@ from registry.models import (
     UploadSession,
 )
 from registry.services import uploads
-from registry.services.check import list_strays
-from registry.services.grace import after_untag, discard_deadline
+from registry.services.abandoned import drop_abandoned
+from registry.services.check import list_strays, without_row
+from registry.services.grace import after_untag, discard_deadline, stray_deadline
 from registry.services.links import drop_link
 from registry.services.locking import lock_blob
 from registry.services.manifests import drop_manifest
 from repos.models import Repository
+from repos.services.trash import purge_due
 from storage.factory import get_store
 
 BATCH = 500
@@ -44,6 +45,7 @@ def collect() -> dict[str, int]:
     """One round over everything that is due; returns how many of each were dropped."""
     return {
         "uploads": uploads.expire(),
+        "abandoned": drop_abandoned(),
         "repositories": purge_repositories(),
         "manifests": review_manifests(),
         "links": review_links(),
@@ -57,23 +59,29 @@ def sweep() -> int:
 
     An object counts as left behind when no row names it and it is older than any upload may be.
     """
-    before = timezone.now() - timedelta(seconds=2 * settings.HUB.upload_lifetime_s)
+    before = stray_deadline()
     count = get_store().drop_unfinished(before)
     for key in list_strays(before):
-        get_store().delete(key)
-        count += 1
+        if without_row([key]):  # a batch was asked for; this one is asked for again
+            get_store().delete(key)
+            count += 1
     return count
 
 
 def purge_repositories() -> int:
-    """Take deleted repositories apart; their blobs become due at once.
+    """Take deleted repositories apart, those in the trash when their time there is over; their
+    blobs become due at once.
 
     The bare row stays for TOMBSTONE_DAYS: deliveries that tell of it may still be under way.
     """
+    purge_due()
     old = timezone.now() - timedelta(days=TOMBSTONE_DAYS)
-    for tombstone in Repository.objects.filter(state=Repository.State.DELETED, deleted_at__lt=old)[
-        :BATCH
-    ]:
+    tombstones = Repository.objects.filter(
+        state=Repository.State.DELETED,
+        deleted_at__lt=old,
+        uploads=None,  # begun by a request that was under way; its bytes go when it expires
+    )
+    for tombstone in tombstones[:BATCH]:
         tombstone.delete()
     return sum(
         _purge(repository)

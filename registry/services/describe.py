@@ -65,9 +65,28 @@ def _readable(config: dict[str, Any]) -> dict[str, Any]:
         "cmd": _texts(run.get("Cmd")),
         "ports": _keys(run.get("ExposedPorts")),
         "volumes": _keys(run.get("Volumes")),
+        "stop_signal": _text(run.get("StopSignal"), 64),
+        "healthcheck": _healthcheck(run.get("Healthcheck")),
         "labels": _labels(run.get("Labels")),
         "history": _history(config.get("history")),
     }
+
+
+def _healthcheck(value: Any) -> dict[str, Any]:
+    """The command and how often it runs in seconds; empty if there is none."""
+    check = value if isinstance(value, dict) else {}
+    test = _texts(check.get("Test"))
+    if not test or test == ["NONE"]:
+        return {}
+    seconds = {key.lower(): _seconds(check.get(key)) for key in ("Interval", "Timeout")}
+    return {"test": test, **{key: value for key, value in seconds.items() if value}}
+
+
+def _seconds(value: Any) -> float:
+    """Of nanoseconds, as configs have them; 0 for what is no sane number."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 2**63:
+        return 0
+    return round(value / 1e9, 3)
 
 
 def _history(value: Any) -> list[dict[str, Any]]:

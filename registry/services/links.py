@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from django.conf import settings
@@ -11,42 +12,59 @@ from django.utils import timezone
 
 from registry.errors import BlobUnknown, InUse
 from registry.models import Blob, BlobLink, ManifestBlob
+from registry.services import rows
 from registry.services.grace import after_push
 from registry.services.locking import Recheck, lock_blob, lock_repository, no_recheck
 from repos.models import Repository
+from storage.base import ObjectMissing
+from storage.factory import get_store
 
 
-def ensure_link(repository: Repository, blob: Blob) -> BlobLink:
+def ensure_link(repository: Repository, blob: Blob) -> None:
     """Link a blob whose row the caller holds; fills sparse manifests that waited for it."""
-    link, made = BlobLink.objects.get_or_create(
-        repository=repository, blob=blob, defaults={"review_after": after_push()}
-    )
-    if not made:
-        BlobLink.objects.filter(pk=link.pk).update(review_after=after_push())
-    ManifestBlob.objects.filter(
-        manifest__repository=repository, digest=blob.digest, size=blob.size, link=None
-    ).update(link=link)
-    return link
+    link = rows.ensure_link(repository, blob, after_push())
+    if rows.awaits(blob):
+        ManifestBlob.objects.filter(
+            manifest__repository=repository, digest=blob.digest, size=blob.size, link=None
+        ).update(link=link)
 
 
 def mount(
-    target: Repository, source: Repository, digest: str, *, recheck: Recheck = no_recheck
+    target: Repository,
+    source: Repository,
+    digest: str,
+    *,
+    recheck: Recheck = no_recheck,
+    may_pull: Callable[[], bool] = lambda: True,
 ) -> bool:
-    """Link a blob of `source` in `target` too; False if `source` has no such blob.
+    """Link a blob of `source` in `target` too; False if `source` does not have it, undamaged.
 
-    The caller has decided that the person may pull from the one and push to the other.
+    The caller has decided that the person may pull from the one and push to the other; both are
+    decided once more before the commit: `recheck` raises, `may_pull` says no.
     """
-    found = BlobLink.objects.filter(repository=source, blob__digest=digest).first()
-    if found is None:
+    found = (
+        BlobLink.objects.select_related("blob")
+        .filter(repository=source, blob__digest=digest)
+        .first()
+    )
+    if found is None or not is_whole(found.blob.storage_key, found.blob.size):
         return False
     with transaction.atomic():
         row = lock_repository(target)
         recheck(row)
         blob = lock_blob(found.blob_id)
-        if blob is None or not BlobLink.objects.filter(pk=found.pk).exists():
+        if blob is None or not BlobLink.objects.filter(pk=found.pk).exists() or not may_pull():
             return False
         ensure_link(row, blob)
     return True
+
+
+def is_whole(key: str, size: int) -> bool:
+    """Whether a stored blob has all its bytes; a client told so does not send them again."""
+    try:
+        return get_store().size(key) == size
+    except ObjectMissing:
+        return False
 
 
 def keep(link: BlobLink) -> None:

@@ -1,20 +1,30 @@
-"""The two locks there are: first the repository, then at most one blob. Nothing after."""
+"""The two locks of pushes: first the repository, then at most one blob. Nothing after.
+
+Before both, where repositories are made, renamed or transferred, come those of the namespaces
+(repos.services.locking, repos.services.renaming).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from django.db import transaction
+from django.db.models import BigIntegerField
 
+from core.prepared import Prepared
 from registry.errors import NameUnknown
 from registry.models import Blob
 from repos.models import Repository
+from repos.services.locking import Recheck, no_recheck
 
-Recheck = Callable[[Repository], None]
-
-
-def no_recheck(repository: Repository) -> None:
-    """For callers whose right cannot go away: the hub's own jobs, and tests."""
+__all__ = ["Recheck", "lock_blob", "lock_repository", "no_recheck"]
+_repository = Prepared(
+    lambda key: (
+        Repository.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("namespace__organization")
+        .defer("readme", "readme_html")
+        .filter(pk=key)[:1]
+    ),
+    BigIntegerField(),
+)
 
 
 def lock_repository(repository: Repository) -> Repository:
@@ -22,26 +32,10 @@ def lock_repository(repository: Repository) -> Repository:
 
     Other transactions may meanwhile insert rows that refer to it.
     """
-    row = (
-        Repository.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("namespace")
-        .filter(pk=repository.pk)
-        .first()
-    )
+    row = _repository.first(repository.pk)
     if row is None or not row.is_active:
         raise NameUnknown("repository name not known to registry", detail={"name": repository.path})
     return row
-
-
-def ensure_blob(digest: str, size: int, key: str) -> Blob:
-    """The blob's row, held until the transaction ends; made with `key` if it was not there."""
-    while True:
-        Blob.objects.bulk_create(
-            [Blob(digest=digest, size=size, storage_key=key)], ignore_conflicts=True
-        )
-        blob = Blob.objects.select_for_update(no_key=True).filter(digest=digest).first()
-        if blob is not None:
-            return blob
 
 
 def lock_blob(pk: int) -> Blob | None:

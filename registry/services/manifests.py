@@ -10,24 +10,34 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
+from django.db.models import BigIntegerField, CharField
 from django.db.models.functions import Length
-from django.utils import timezone
 
+from core.prepared import Prepared, insert
 from events.services import record
 from events.types import Actor
 from oci import manifest as document
 from oci.descriptor import Descriptor
 from oci.digest import Digest
 from oci.errors import DigestInvalid, ManifestInvalid
+from oci.media import INDEXES
 from registry.errors import InUse, ManifestBlobUnknown, ManifestUnknown, TagImmutable
 from registry.models import BlobLink, Manifest, ManifestBlob, ManifestChild, Tag
+from registry.selectors import find_link
+from registry.services import rows
 from registry.services.describe import read_config, save_info
-from registry.services.grace import after_push
+from registry.services.grace import after_push, after_untag
 from registry.services.locking import Recheck, lock_repository, no_recheck
 from registry.services.tags import drop_tag, is_immutable, move_tag, review_manifest
 from repos.models import Repository
 
 Role = ManifestBlob.BlobRole
+_manifest = Prepared(
+    lambda repository, digest: Manifest.objects.filter(repository=repository, digest=digest)[:1],
+    BigIntegerField(),
+    CharField(),
+)
+MAX_INDEX_DEPTH = 3
 MAX_TOTAL_BYTES = 2**63 - 1  # foreign layers may claim any size
 
 
@@ -54,10 +64,11 @@ def put_manifest(
     *,
     content_type: str,
     reference: Digest | str,
+    tags: Sequence[str] = (),
     actor: Actor,
     recheck: Recheck = no_recheck,
 ) -> PutResult:
-    """Keep a manifest and, if `reference` is a tag, move the tag to it.
+    """Keep a manifest and move tags to it: `reference` if it is one, and `tags`; all or none.
 
     Raises ManifestInvalid, ManifestTooLarge, DigestInvalid, ManifestBlobUnknown (with every missing
     digest), TagImmutable. Putting the same again changes nothing. `recheck` is called under the
@@ -65,32 +76,34 @@ def put_manifest(
     """
     parsed = document.parse(payload, content_type)
     digest = _digest_of(payload, reference)
+    names = dict.fromkeys((reference, *tags) if isinstance(reference, str) else tags)
     config = _config_of(repository, parsed)
     with transaction.atomic():
         row = lock_repository(repository)
         recheck(row)
-        manifest = Manifest.objects.filter(repository=row, digest=str(digest)).first()
+        manifest = _manifest.first(row.pk, str(digest))
         if manifest is None:
             manifest = _insert(row, payload, parsed, digest, actor)
-            if isinstance(reference, Digest):
+            if not names:
                 review_manifest(manifest)  # it may never get a tag or a parent
             save_info(manifest, parsed, config)
         elif manifest.media_type != parsed.media_type:
             raise ManifestInvalid(f"this digest is already kept as {manifest.media_type}")
-        elif isinstance(reference, Digest):
+        elif not names:
             _keep_longer(manifest)
-        if isinstance(reference, str):
-            move_tag(row, reference, manifest, actor=actor)
-        Repository.objects.filter(pk=row.pk).update(last_pushed_at=timezone.now())
+        for name in names:
+            move_tag(row, name, manifest, actor=actor)
+        rows.note_push(row)
     return PutResult(manifest, str(digest), manifest.subject_digest)
 
 
-def refuse_unfounded(payload: bytes, content_type: str) -> None:
+def refuse_unfounded(payload: bytes, content_type: str, reference: Digest | str) -> None:
     """Raise what `put_manifest` would in a repository that does not exist yet, and make none.
 
-    Raises ManifestInvalid, ManifestTooLarge, ManifestBlobUnknown.
+    Raises ManifestInvalid, ManifestTooLarge, DigestInvalid, ManifestBlobUnknown.
     """
     parsed = document.parse(payload, content_type)
+    _digest_of(payload, reference)
     named = (*parsed.blobs, *parsed.children)
     missing = dict.fromkeys(str(d.digest) for d in named if not d.may_be_absent)
     if missing:
@@ -126,6 +139,7 @@ def delete_manifest(
             actor=actor,
             repository_id=row.pk,
             repository_path=row.path,
+            namespace_id=row.namespace_id,
             payload={"digest": str(digest), "media_type": manifest.media_type},
         )
 
@@ -134,16 +148,14 @@ def drop_manifest(manifest: Manifest) -> None:
     """Delete the row and have what it kept alive looked at; the caller holds the repository."""
     links = BlobLink.objects.filter(uses__manifest=manifest).values_list("pk", flat=True)
     link_ids = list(links)
-    children = list(Manifest.objects.filter(parents__parent=manifest))
-    referrers = list(
-        Manifest.objects.filter(
-            repository_id=manifest.repository_id, subject_digest=manifest.digest
-        )
+    children = Manifest.objects.filter(parents__parent=manifest)
+    referrers = Manifest.objects.filter(
+        repository_id=manifest.repository_id, subject_digest=manifest.digest
     )
+    others = {*children.values_list("pk", flat=True), *referrers.values_list("pk", flat=True)}
     manifest.delete()
     BlobLink.objects.filter(pk__in=link_ids).update(review_after=after_push())
-    for other in (*children, *referrers):
-        review_manifest(other)
+    Manifest.objects.filter(pk__in=others).update(review_after=after_untag())
 
 
 def _digest_of(payload: bytes, reference: Digest | str) -> Digest:
@@ -161,11 +173,7 @@ def _config_of(repository: Repository, parsed: document.Manifest) -> dict[str, A
     """Read the config before the transaction: nothing is read from the store inside one."""
     if parsed.config is None:
         return None
-    link = (
-        BlobLink.objects.select_related("blob")
-        .filter(repository=repository, blob__digest=str(parsed.config.digest))
-        .first()
-    )
+    link = find_link(repository, parsed.config.digest)
     return read_config(parsed.config, link.blob.storage_key) if link else None
 
 
@@ -180,7 +188,7 @@ def _insert(
     children = [
         found.children[d] for d in {str(c.digest) for c in parsed.children} & {*found.children}
     ]
-    manifest = Manifest.objects.create(
+    manifest = Manifest(
         repository=repository,
         digest=str(digest),
         media_type=parsed.media_type,
@@ -195,6 +203,7 @@ def _insert(
         pushed_by_name=actor.name,
         review_after=None,
     )
+    insert(manifest)
     blobs = ManifestBlob.objects.bulk_create(_blob_rows(manifest, parsed, found))
     ManifestChild.objects.bulk_create(_child_rows(manifest, parsed, found))
     used = {blob.link_id for blob in blobs if blob.link_id is not None}
@@ -209,7 +218,8 @@ def _artifact_type(parsed: document.Manifest) -> str:
 
 def _resolve(repository: Repository, parsed: document.Manifest) -> _Found:
     """Look everything up at once; raises ManifestBlobUnknown, ManifestInvalid for a wrong size."""
-    wanted = {str(d.digest): d for d in (*parsed.blobs, *parsed.children)}
+    descriptors = (*parsed.blobs, *parsed.children)
+    wanted = {str(d.digest) for d in descriptors}
     links = {
         link.blob.digest: link
         for link in BlobLink.objects.select_related("blob").filter(
@@ -220,17 +230,17 @@ def _resolve(repository: Repository, parsed: document.Manifest) -> _Found:
         repository=repository, digest__in=[str(d.digest) for d in parsed.children]
     )
     children = {child.digest: child for child in named.defer("payload")}
-    missing = [
-        digest
-        for digest, descriptor in wanted.items()
-        if digest not in links and digest not in children and not descriptor.may_be_absent
-    ]
+    # One digest may be named twice, as a layer that must be here and as one that need not.
+    needed = dict.fromkeys(str(d.digest) for d in descriptors if not d.may_be_absent)
+    missing = [digest for digest in needed if digest not in links and digest not in children]
     if missing:
         raise ManifestBlobUnknown(missing)
     sizes = {digest: link.blob.size for digest, link in links.items()}
     if children:
         sizes |= named.annotate(size=Length("payload")).values_list("digest", "size")
-    for descriptor in (*parsed.blobs, *parsed.children):
+    if children and named.filter(children__child__children__child__media_type__in=INDEXES).exists():
+        raise ManifestInvalid(f"an image index may be at most {MAX_INDEX_DEPTH} deep")
+    for descriptor in descriptors:
         _check_size(descriptor, sizes.get(str(descriptor.digest), descriptor.size))
     return _Found(links, children)
 

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 from django import template
 
 from registry import pictures
-from registry.pictures import Content, Picture
+from registry.overview import Overview, overview_of
+from registry.pictures import Picture
+from repos.access import Access
 from repos.models import Repository
 
 register = template.Library()
@@ -20,15 +22,21 @@ def tag_count(repository: Repository) -> int:
 
 
 @register.simple_tag
-def repository_content(repository: Repository) -> Content:
-    """Tags, size, platforms and the newest image of a repository."""
-    return pictures.content_of(repository)
+def overview(access: Access) -> Overview:
+    """Newest tags, sizes, pulls and what the images say, as far as the reader may know."""
+    return overview_of(access.repository, access.principal)
 
 
 @register.simple_tag
 def newest_pictures(repositories: Iterable[Repository]) -> dict[int, Picture]:
     """Pictures for a list of repositories; read one with `pictures|picture:repository`."""
     return pictures.newest_pictures(repositories)
+
+
+@register.filter
+def host_of(address: str) -> str:
+    """`github.com/acme/app` for its address: enough to know where a link leads."""
+    return address.partition("://")[2].partition("?")[0].partition("#")[0].rstrip("/")[:80]
 
 
 @register.filter

@@ -42,18 +42,29 @@ class RegistryView(BareView):
         """JSON with its length."""
         return errors.json_response(body, self.plain, status=status)
 
-    def body(self) -> Iterator[bytes]:
-        """The request's body in pieces; raises BodyCutShort if less comes than was announced.
+    def body(self) -> RequestBody:
+        """The request's body; nothing of it has been read."""
+        spout = self.plain.META.get("hub.spout")
+        return RequestBody(self.plain) if spout is None else SplicedBody(self.plain, spout)
 
-        Read from the server's own input: Django's stream is empty for a chunked body.
-        """
-        announced = content_length(self.plain)
-        source = self.plain.META["wsgi.input"]
-        if announced is None and not self.plain.META.get("wsgi.input_terminated"):
+
+class RequestBody:
+    """A body in pieces; raises BodyCutShort if less comes than was announced.
+
+    Read from the server's own input: Django's stream is empty for a chunked body.
+    """
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._source = request.META["wsgi.input"]
+        self._ends = bool(request.META.get("wsgi.input_terminated"))
+        self._announced = content_length(request)
+
+    def __iter__(self) -> Iterator[bytes]:
+        left = self._announced
+        if left is None and not self._ends:
             return
-        left = announced
         while left is None or left > 0:
-            piece = self._read(source, PIECE_BYTES if left is None else min(left, PIECE_BYTES))
+            piece = self._read(PIECE_BYTES if left is None else min(left, PIECE_BYTES))
             if not piece:
                 break
             if left is not None:
@@ -62,10 +73,25 @@ class RegistryView(BareView):
         if left:
             raise BodyCutShort(f"the body ended {left} bytes early; nothing was kept")
 
-    def _read(self, source: Any, size: int) -> bytes:
+    def _read(self, size: int) -> bytes:
         try:
-            return source.read(size)  # type: ignore[no-any-return]
+            return self._source.read(size)  # type: ignore[no-any-return]
         except (OSError, ParseException) as error:
+            raise BodyCutShort("the connection ended early; nothing was kept") from error
+
+
+class SplicedBody(RequestBody):
+    """A body the server can move into a file by itself (storage.stream.Spout)."""
+
+    def __init__(self, request: HttpRequest, spout: Any) -> None:
+        super().__init__(request)
+        self._spout = spout
+
+    def move(self, descriptor: int, size: int) -> int:
+        """See storage.stream.Spout; raises BodyCutShort."""
+        try:
+            return int(self._spout.move(descriptor, size))
+        except ConnectionError as error:
             raise BodyCutShort("the connection ended early; nothing was kept") from error
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlencode
 
 from django.http import HttpResponse
 from rest_framework.request import Request
@@ -16,7 +15,7 @@ from registry.models import Manifest
 from registry.v2.auth import authorise, read_grant
 from registry.v2.base import MAX_PAGE, RegistryView, page_size
 from registry.v2.errors import Challenge
-from registry.v2.headers import next_link
+from registry.v2.headers import cache_control, next_link
 from repos.permissions import visible_to
 
 CATALOG_SCOPE = "registry:catalog:*"
@@ -32,6 +31,7 @@ class TagsView(RegistryView):
         last = self.plain.GET.get("last", "")
         names = selectors.list_tag_names(access.repository, last=last, limit=limit + 1)
         response = self.answer({"name": name, "tags": names[:limit]})
+        response["Cache-Control"] = cache_control(False, access.repository.is_public)
         if 0 < limit < len(names):
             response["Link"] = next_link(f"/v2/{name}/tags/list", names[limit - 1], limit)
         return response
@@ -52,6 +52,7 @@ class CatalogView(RegistryView):
         last = self.plain.GET.get("last", "")
         paths = selectors.list_paths(visible_to(grant.principal), last=last, limit=limit + 1)
         response = self.answer({"repositories": paths[:limit]})
+        response["Cache-Control"] = cache_control(False, False)
         if 0 < limit < len(paths):
             response["Link"] = next_link("/v2/_catalog", paths[limit - 1], limit)
         return response
@@ -62,8 +63,26 @@ class ReferrersView(RegistryView):
 
     def get(self, request: Request, name: str, digest: str) -> HttpResponse:
         subject = Digest.parse(digest)
-        wanted = self.plain.GET.getlist("artifactType")
-        found, more = self._find(name, subject, wanted)
+        last = self.plain.GET.get("last", "")
+        after = str(Digest.parse(last)) if last else ""
+        limit = page_size(self.plain, default=selectors.REFERRERS_PAGE)
+        kinds = self.plain.GET.getlist("artifactType")
+        try:
+            repository = authorise(self.plain, name, "pull").repository
+        except NameUnknown:  # a 404 would say that there is no referrers API here
+            return self._index([], kinds, public=False)
+        found, more = selectors.list_referrers(
+            repository, subject, kinds=kinds, last=after, limit=min(limit, selectors.REFERRERS_PAGE)
+        )
+        response = self._index(found, kinds, public=repository.is_public)
+        if found and more:
+            asked = limit if "n" in self.plain.GET else None
+            response["Link"] = next_link(
+                f"/v2/{name}/referrers/{digest}", found[-1].digest, asked, artifactType=kinds
+            )
+        return response
+
+    def _index(self, found: list[Manifest], kinds: list[str], *, public: bool) -> HttpResponse:
         response = self.answer(
             {
                 "schemaVersion": 2,
@@ -72,25 +91,10 @@ class ReferrersView(RegistryView):
             }
         )
         response["Content-Type"] = media.OCI_INDEX
-        if wanted:
+        response["Cache-Control"] = cache_control(False, public)
+        if kinds:
             response["OCI-Filters-Applied"] = "artifactType"
-        if more:
-            query = urlencode(
-                [*(("artifactType", kind) for kind in wanted), ("last", found[-1].digest)]
-            )
-            response["Link"] = f'</v2/{name}/referrers/{digest}?{query}>; rel="next"'
         return response
-
-    def _find(self, name: str, subject: Digest, wanted: list[str]) -> tuple[list[Manifest], bool]:
-        """A 404 would tell clients that there is no referrers API here."""
-        try:
-            access = authorise(self.plain, name, "pull")
-        except NameUnknown:
-            return [], False
-        last = self.plain.GET.get("last", "")
-        return selectors.list_referrers(
-            access.repository, subject, kinds=wanted, last=str(Digest.parse(last)) if last else ""
-        )
 
 
 def _descriptor(manifest: Manifest) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable, Iterator
 
 from django.http import HttpResponse
 from rest_framework.request import Request
@@ -11,15 +12,19 @@ from core.errors import HubError
 from oci.digest import Digest, hasher
 from oci.errors import DigestInvalid, SizeInvalid
 from oci.names import RepositoryName
-from oci.ranges import parse_chunk
+from oci.ranges import ByteRange, parse_chunk
 from registry import selectors
-from registry.errors import BlobUnknown, UploadUnknown
+from registry.errors import BlobUnknown, NameUnknown, UploadUnknown
 from registry.models import UploadSession
 from registry.services import links, uploads
+from registry.services.locking import Recheck
 from registry.v2.auth import Access, authorise
 from registry.v2.base import RegistryView, content_length
-from registry.v2.headers import upload_headers
+from registry.v2.errors import Challenge
+from registry.v2.headers import bodiless, upload_headers
+from repos.models import Repository
 from repos.permissions import decide, find_visible
+from tokens.verify import Grant
 
 
 class UploadsView(RegistryView):
@@ -31,44 +36,81 @@ class UploadsView(RegistryView):
         digest = Digest.parse(query["digest"]) if "digest" in query else None
         algorithm = query.get("digest-algorithm", digest.algorithm if digest else "sha256")
         hasher(algorithm)
-        access = authorise(self.plain, name, "push", create=True)
-        if mount is not None and self._mount(access, mount, query.get("from", "")):
+        try:
+            access = self._authorise(name)
+        except NameUnknown:
+            if digest is not None and mount is None:
+                return self._found(name, digest)
+            access = self._authorise(name, create=True)
+        if mount is not None and self._mount(access, mount):
             return created(name, mount)
         if digest is not None:
-            uploads.put_blob(
-                access.repository,
-                self.body(),
-                digest,
-                actor=access.grant.principal.actor,
-                recheck=access.recheck("push"),
-            )
+            uploads.put_blob(access.repository, self.body(), digest, recheck=access.recheck("push"))
             return created(name, digest)
         session = uploads.start(
             access.repository, actor=access.grant.principal.actor, algorithm=algorithm
         )
         return state(name, session, 202)
 
-    def _mount(self, access: Access, digest: Digest, source_name: str) -> bool:
-        """False, never a refusal, for a source that is absent, hidden or without the blob."""
-        if self._is_linked(access, digest):
-            return True
-        try:
-            path = str(RepositoryName.parse(source_name))
-        except HubError:
-            return False
-        source = find_visible(access.grant.principal, path)
-        if source is None or not access.grant.covers(source_name, "pull"):
-            return False
-        if not decide(access.grant.principal, "pull", source).allowed:
-            return False
-        return links.mount(access.repository, source, str(digest), recheck=access.recheck("push"))
+    def _found(self, name: str, digest: Digest) -> HttpResponse:
+        """A whole blob as the first push: a wrong one leaves no repository behind."""
+        entered: list[Access] = []
 
-    def _is_linked(self, access: Access, digest: Digest) -> bool:
+        def found() -> Repository:
+            entered.append(self._authorise(name, create=True))
+            return entered[0].repository
+
+        def recheck(row: Repository) -> None:
+            entered[0].recheck("push")(row)
+
+        uploads.put_blob(found, self.body(), digest, recheck=recheck)
+        return created(name, digest)
+
+    def _authorise(self, name: str, *, create: bool = False) -> Access:
+        """A challenge to a mount also asks for the right to pull the source, as clients expect."""
         try:
-            links.keep(selectors.get_link(access.repository, digest))
-        except BlobUnknown:
+            return authorise(self.plain, name, "push", create=create)
+        except Challenge as challenge:
+            source = self._source_name()
+            if source is None or "mount" not in self.plain.GET:
+                raise
+            scopes = (*challenge.scopes, f"repository:{source}:pull")
+            raise Challenge(challenge.message, scopes=scopes, error=challenge.error) from challenge
+
+    def _source_name(self) -> str | None:
+        """The repository named by `from`, if that could be one."""
+        text = self.plain.GET.get("from", "")
+        try:
+            RepositoryName.parse(text)
+        except HubError:
+            return None
+        return text
+
+    def _mount(self, access: Access, digest: Digest) -> bool:
+        """False, never a refusal, for a source that is absent, hidden or without the blob."""
+        if is_here(access, digest):
+            return True
+        grant = access.grant
+        if self.plain.GET.get("from"):
+            name = self._source_name()
+            source = find_visible(grant.principal, path_of(name)) if name else None
+        else:
+            source = selectors.find_mount_source(grant.principal, digest, within=reach(grant))
+        if source is None or not may_pull(grant, source):
             return False
-        return True
+        path, key = source.path, source.pk
+
+        def still() -> bool:
+            row = find_visible(grant.principal, path)
+            return row is not None and row.pk == key and may_pull(grant, row)
+
+        return links.mount(
+            access.repository,
+            source,
+            str(digest),
+            recheck=access.recheck("push"),
+            may_pull=still,
+        )
 
 
 class UploadView(RegistryView):
@@ -81,8 +123,8 @@ class UploadView(RegistryView):
     def patch(self, request: Request, name: str, upload: str) -> HttpResponse:
         access = authorise(self.plain, name, "push")
         session = self._find(access, upload)
-        session = uploads.append(session, self.body(), start_at=self._start())
-        return state(name, session, 202)
+        start, body = self._piece()
+        return state(name, uploads.append(session, body, start_at=start), 202)
 
     def put(self, request: Request, name: str, upload: str) -> HttpResponse:
         text = self.plain.GET.get("digest")
@@ -91,35 +133,41 @@ class UploadView(RegistryView):
         digest = Digest.parse(text)
         access = authorise(self.plain, name, "push")
         try:
-            session = self._find(access, upload)
-            start = self._start()
-            if content_length(self.plain) != 0 or start is not None:
-                session = self._append_last(session, digest, start)
-            uploads.finish(session, digest, recheck=access.recheck("push"))
+            self._close(self._find(access, upload), digest, access.recheck("push"))
         except UploadUnknown:
-            if not self._was_finished(access, digest):
+            # A client repeats a PUT whose answer was lost; the same answer is true again.
+            if not is_here(access, digest):
                 raise
         return created(name, digest)
 
     def delete(self, request: Request, name: str, upload: str) -> HttpResponse:
         access = authorise(self.plain, name, "push")
         uploads.cancel(self._find(access, upload))
-        return HttpResponse(status=204)
+        return bodiless(204)
 
-    def _append_last(
-        self, session: UploadSession, digest: Digest, start: int | None
-    ) -> UploadSession:
-        if session.offset == 0:
-            session.algorithm = digest.algorithm  # hash the only piece the way it is asked for
-        return uploads.append(session, self.body(), start_at=start)
+    def _close(self, session: UploadSession, digest: Digest, recheck: Recheck) -> None:
+        """Nothing more, the whole, or the last piece may come with the request that closes."""
+        start, body = self._piece()
+        if content_length(self.plain) == 0 and start is None:
+            uploads.finish(session, digest, recheck=recheck)
+        elif session.offset == 0 and start in (None, 0):
+            uploads.finish_with(session, body, digest, recheck=recheck)
+        else:
+            session = uploads.append(session, body, start_at=start)
+            uploads.finish(session, digest, recheck=recheck)
 
-    def _was_finished(self, access: Access, digest: Digest) -> bool:
-        """A client repeats a PUT whose answer was lost; the same answer is true again."""
-        try:
-            links.keep(selectors.get_link(access.repository, digest))
-        except BlobUnknown:
-            return False
-        return True
+    def _piece(self) -> tuple[int | None, Iterable[bytes]]:
+        """The body, and where the client believes the end to be, if it says so."""
+        header = self.plain.headers.get("Content-Range")
+        if header is None:
+            return None, self.body()
+        chunk = parse_chunk(header)
+        announced = content_length(self.plain)
+        if announced is None:
+            return chunk.start, exactly(self.body(), chunk)
+        if announced != chunk.length:
+            raise SizeInvalid("Content-Range and Content-Length disagree")
+        return chunk.start, self.body()
 
     def _find(self, access: Access, upload: str) -> UploadSession:
         try:
@@ -128,32 +176,61 @@ class UploadView(RegistryView):
             raise UploadUnknown("blob upload unknown to registry") from error
         return uploads.find(access.repository, key, actor=access.grant.principal.actor)
 
-    def _start(self) -> int | None:
-        """Where the client believes the end to be, if it says so; checks the chunk's length."""
-        header = self.plain.headers.get("Content-Range")
-        if header is None:
-            return None
-        chunk = parse_chunk(header)
-        announced = content_length(self.plain)
-        if announced is not None and announced != chunk.length:
-            raise SizeInvalid("Content-Range and Content-Length disagree")
-        return chunk.start
+
+def exactly(body: Iterable[bytes], chunk: ByteRange) -> Iterator[bytes]:
+    """The body as it comes; raises SizeInvalid if it is not as long as its chunk says."""
+    size = 0
+    for piece in body:
+        size += len(piece)
+        if size > chunk.length:
+            break
+        yield piece
+    if size != chunk.length:
+        raise SizeInvalid("the body is not as long as Content-Range says; nothing was kept")
+
+
+def path_of(name: str) -> str:
+    """The path under which a repository of this name is kept."""
+    return str(RepositoryName.parse(name))
+
+
+def reach(grant: Grant) -> set[str] | None:
+    """Paths a registry token may pull from; None if the credential sets no such limit."""
+    if grant.access is None:
+        return None
+    return {
+        path_of(name)
+        for kind, name in grant.access
+        if kind == "repository" and grant.covers(name, "pull")
+    }
+
+
+def may_pull(grant: Grant, source: Repository) -> bool:
+    """Whether role and credential reach a source. What is public, nobody needs a token for."""
+    limit = reach(grant)
+    meant = source.path in limit and grant.means(source.path, source.pk) if limit else False
+    within = limit is None or source.is_public or meant
+    return within and decide(grant.principal, "pull", source).allowed
+
+
+def is_here(access: Access, digest: Digest) -> bool:
+    """Whether the repository has this blob, undamaged; if so, it stays for a while."""
+    try:
+        link = selectors.get_link(access.repository, digest)
+        links.keep(link)
+    except BlobUnknown:
+        return False
+    return links.is_whole(link.blob.storage_key, link.blob.size)
 
 
 def created(name: str, digest: Digest) -> HttpResponse:
     """The blob is here."""
-    response = HttpResponse(status=201)
-    response["Location"] = f"/v2/{name}/blobs/{digest}"
-    response["Docker-Content-Digest"] = str(digest)
-    response["Content-Length"] = "0"
-    return response
+    return bodiless(
+        201,
+        {"Location": f"/v2/{name}/blobs/{digest}", "Docker-Content-Digest": str(digest)},
+    )
 
 
 def state(name: str, session: UploadSession, status: int) -> HttpResponse:
     """Where an upload stands."""
-    response = HttpResponse(status=status)
-    for key, value in upload_headers(name, str(session.uuid), session.offset).items():
-        response[key] = value
-    if status == 204:
-        del response["Content-Length"]
-    return response
+    return bodiless(status, upload_headers(name, str(session.uuid), session.offset))

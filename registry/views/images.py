@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,17 +14,21 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from oci.digest import Digest
+from registry.attachments import Attachment
+from registry.compare import layers_of
 from registry.errors import ManifestUnknown
-from registry.models import Manifest, ManifestBlob, ManifestChild, ManifestInfo, Tag
+from registry.models import Manifest, ManifestChild, ManifestInfo
 from registry.pictures import first_child
-from registry.selectors import get_manifest_row, list_referrers, tag_history, tags_of
+from registry.secrets import secret_names
+from registry.selectors import find_tag, get_manifest_row, tag_history, tags_of
 from registry.services.tags import is_immutable
-from registry.views.layers import Step, steps_of
-from registry.views.tags import delete_warning
+from registry.sharing import sharing_of
+from registry.views.documents import about
+from registry.views.layers import Layer, Step, layers_with, steps_of
 from repos.access import Access, enter, wants_part
 
 MAX_RAW_BYTES = 256 * 1024
+SHORT_HISTORY = 8
 MEDIA_TYPES = {
     "application/vnd.oci.image.index.v1+json": "OCI image index",
     "application/vnd.oci.image.manifest.v1+json": "OCI image",
@@ -38,7 +43,7 @@ class Image:
     """What the page shows of one platform."""
 
     manifest: Manifest
-    layers: list[ManifestBlob]
+    layers: list[Layer]
     steps: list[Step]
     info: ManifestInfo | None
 
@@ -46,6 +51,11 @@ class Image:
     def size(self) -> int:
         """Bytes of the layers."""
         return sum(layer.size for layer in self.layers)
+
+    @property
+    def has_shared(self) -> bool:
+        """Whether the strip has grey parts."""
+        return any(layer.shared for layer in self.layers)
 
     @property
     def config(self) -> dict[str, Any]:
@@ -63,6 +73,12 @@ class Image:
         return shlex.join(self.config.get("cmd", []))
 
     @property
+    def healthcheck(self) -> str:
+        """As one would type it."""
+        test = (self.config.get("healthcheck") or {}).get("test", [])
+        return test[1] if test[:1] == ["CMD-SHELL"] and len(test) == 2 else shlex.join(test[1:])
+
+    @property
     def ports(self) -> list[str]:
         """Plain port numbers, for `docker run`."""
         numbers = [str(port).partition("/")[0] for port in self.config.get("ports", [])]
@@ -73,12 +89,7 @@ class Image:
 def tag_page(request: HttpRequest, path: str, tag: str) -> HttpResponse:
     """The image a tag points at now, and where the tag pointed before."""
     access = enter(request, path)
-    row = (
-        Tag.objects.select_related("manifest")
-        .defer("manifest__payload")
-        .filter(repository=access.repository, name=tag)
-        .first()
-    )
+    row = find_tag(access.repository, tag)
     if row is None:
         raise ManifestUnknown("There is no such tag.", detail={"tag": tag})
     manifest = get_manifest_row(access.repository, row.manifest.digest)
@@ -87,12 +98,11 @@ def tag_page(request: HttpRequest, path: str, tag: str) -> HttpResponse:
         others = [name for name in tags_of(manifest) if name != tag]
         context |= {
             "others": others,
-            "history": tag_history(access.repository, tag, limit=20),
+            "history": tag_history(access.repository, tag, limit=SHORT_HISTORY),
             "is_immutable": is_immutable(access.repository, tag),
-            "warning": delete_warning(others),
         }
     context |= {"tag": row, "pulled_at": row.last_pulled_at}
-    return _answer(request, context | _commands(access, context["image"], f":{tag}", manifest))
+    return _answer(request, context | _commands(access, context, f":{tag}", manifest))
 
 
 @require_safe
@@ -104,7 +114,7 @@ def manifest_page(request: HttpRequest, path: str, digest: str) -> HttpResponse:
     if not wants_part(request):
         context["others"] = tags_of(manifest)
     context["pulled_at"] = manifest.last_pulled_at
-    return _answer(request, context | _commands(access, context["image"], f"@{digest}", manifest))
+    return _answer(request, context | _commands(access, context, f"@{digest}", manifest))
 
 
 @require_safe
@@ -133,6 +143,7 @@ def _context(request: HttpRequest, access: Access, manifest: Manifest) -> dict[s
     platforms = [c for c in children if c.child is not None and not _is_attestation(c)]
     chosen = _chosen(platforms, request.GET.get("platform", "")) or first_child(children)
     shown = chosen.child if chosen is not None and chosen.child is not None else manifest
+    image = _image(access, shown)
     return {
         "access": access,
         "repository": access.repository,
@@ -141,24 +152,27 @@ def _context(request: HttpRequest, access: Access, manifest: Manifest) -> dict[s
         "kind": MEDIA_TYPES.get(manifest.media_type, manifest.media_type),
         "platforms": platforms,
         "chosen": chosen,
-        "attestations": [c for c in children if c.child is not None and _is_attestation(c)],
-        "image": _image(shown),
+        "image": image,
+        "secrets": secret_names(image.config.get("env", [])) if access.can_write else [],
         "raw": raw_of(manifest),
-        "referrers": list_referrers(access.repository, Digest.parse(manifest.digest), limit=50)[0],
+        **about(access, manifest, shown, children),
     }
 
 
-def _image(manifest: Manifest) -> Image:
-    role = ManifestBlob.BlobRole.LAYER
-    layers = sorted(
-        (blob for blob in manifest.blobs.all() if blob.role == role), key=lambda b: b.position
-    )
+def _image(access: Access, manifest: Manifest) -> Image:
+    blobs = layers_of(manifest)
+    sharing = sharing_of(access.principal, manifest, [blob.digest for blob in blobs])
+    layers = layers_with(blobs, sharing)
     info = getattr(manifest, "info", None)
     history = info.config.get("history", []) if info else []
     return Image(manifest, layers, steps_of(history, layers), info)
 
 
-def _commands(access: Access, image: Image, suffix: str, manifest: Manifest) -> dict[str, str]:
+def _commands(
+    access: Access, context: dict[str, Any], suffix: str, manifest: Manifest
+) -> dict[str, str]:
+    image: Image = context["image"]
+    signatures: Sequence[Attachment] = context["signatures"]
     name = f"{settings.EXTERNAL_HOST}/{access.repository.path}"
     ports = "".join(f"-p {port}:{port} " for port in image.ports)
     return {
@@ -166,7 +180,20 @@ def _commands(access: Access, image: Image, suffix: str, manifest: Manifest) -> 
         "pull_by_digest": f"docker pull {name}@{manifest.digest}",
         "run_command": f"docker run --rm {ports}{name}{suffix}",
         "manifest_command": f"crane manifest {name}{suffix}",
+        "verify_command": _verify_command(signatures, name) if signatures else "",
     }
+
+
+def _verify_command(signatures: Sequence[Attachment], name: str) -> str:
+    """For the first signature, with holes where the reader's own trust goes."""
+    first = signatures[0]
+    image = f"{name}@{first.subject}"
+    if first.tool == "notation":
+        return f"notation verify {image}"
+    if not first.signer:
+        return f"cosign verify --key cosign.pub {image}"
+    who = shlex.quote(first.signer)
+    return f"cosign verify --certificate-identity {who} --certificate-oidc-issuer ISSUER {image}"
 
 
 def _chosen(platforms: list[ManifestChild], wanted: str) -> ManifestChild | None:

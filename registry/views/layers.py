@@ -1,13 +1,14 @@
-"""What made each layer: a config's history beside the layers of its manifest."""
+"""What made each layer, how large it is among the others, and in how many images it is."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from registry.models import ManifestBlob
+from registry.sharing import NOT_SHARED, Sharing
 
 SHORT = 160
 _NOTHING = re.compile(r"\A/bin/sh -c #\(nop\)\s+")
@@ -16,11 +17,26 @@ _BUILDKIT = re.compile(r"\s+# buildkit\Z")
 
 
 @dataclass(frozen=True, slots=True)
+class Layer:
+    """A layer as pages draw it; `share` is its part of the image in thousandths."""
+
+    digest: str
+    size: int
+    share: int
+    sharing: Sharing = NOT_SHARED
+
+    @property
+    def shared(self) -> bool:
+        """Drawn grey: another repository has it too, as layers of a base image are had."""
+        return self.sharing.elsewhere
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One line of a build; `layer` is None where it changed no files."""
 
     instruction: str
-    layer: ManifestBlob | None
+    layer: Layer | None
     comment: str = ""
 
     @property
@@ -34,7 +50,16 @@ class Step:
         return f"{self.instruction[:SHORT].rstrip()}…" if self.is_long else self.instruction
 
 
-def steps_of(history: Sequence[dict[str, Any]], layers: Sequence[ManifestBlob]) -> list[Step]:
+def layers_with(blobs: Sequence[ManifestBlob], sharing: Mapping[str, Sharing]) -> list[Layer]:
+    """Layers with what is known of each, by digest."""
+    whole = sum(blob.size for blob in blobs) or 1
+    return [
+        Layer(b.digest, b.size, b.size * 1000 // whole, sharing.get(b.digest, NOT_SHARED))
+        for b in blobs
+    ]
+
+
+def steps_of(history: Sequence[dict[str, Any]], layers: Sequence[Layer]) -> list[Step]:
     """The build, oldest step first: entries that made a layer take the layers in their order.
 
     A history that does not fit gives what it can; no layer is left out.
