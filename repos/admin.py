@@ -7,7 +7,9 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
+from accounts.authentication import principal_from
 from repos.models import Collaborator, Repository
+from repos.services.repositories import update_repository
 
 
 class CollaboratorInline(admin.TabularInline):  # type: ignore[type-arg]
@@ -60,6 +62,12 @@ class RepositoryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     # Everything but the description has rules that services keep.
     readonly_fields = tuple(name for name in fields if name != "description")
     inlines = (CollaboratorInline,)
+
+    def save_model(self, request: HttpRequest, obj: Repository, form: Any, change: bool) -> None:
+        """The description, which is all there is to change here; recorded as on its pages."""
+        kept = Repository.objects.select_related("namespace__organization").get(pk=obj.pk)
+        actor = principal_from(request).actor
+        update_repository(kept, actor=actor, description=obj.description)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Never."""

@@ -32,6 +32,24 @@ class NamespaceConverter(_Text):
         return value
 
 
+class AccountConverter(_Text):
+    """A person, or a robot account with its `namespace+name`."""
+
+    regex = r"[a-z0-9._-]+(?:\+[a-z0-9._-]+)?"
+
+    def to_python(self, value: str) -> str:
+        """The name; raises ValueError for anything else."""
+        if not all(is_component(part) for part in value.split("+")):
+            raise ValueError(value)
+        return value
+
+
+class RobotConverter(AccountConverter):
+    """A robot account alone."""
+
+    regex = r"[a-z0-9._-]+\+[a-z0-9._-]+"
+
+
 class RepositoryConverter(_Text):
     """`namespace/name`, where the name may hold further slashes."""
 
@@ -70,6 +88,8 @@ class DigestConverter(_Text):
 
 
 register_converter(NamespaceConverter, "namespace")
+register_converter(AccountConverter, "account")
+register_converter(RobotConverter, "robot")
 register_converter(RepositoryConverter, "repository")
 register_converter(TagConverter, "tag")
 register_converter(DigestConverter, "digest")

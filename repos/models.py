@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from accounts.models import Namespace, Team
+from accounts.models import InvitationBase, Namespace, Team
 
 
 class Role(models.TextChoices):
@@ -29,6 +29,7 @@ class Repository(models.Model):
 
     class State(models.TextChoices):
         ACTIVE = "active"
+        TRASHED = "trashed"  # gone for everybody, content kept until `purge_after`
         DELETING = "deleting"
         DELETED = "deleted"  # without content; kept while deliveries about it may be under way
 
@@ -49,7 +50,12 @@ class Repository(models.Model):
     untagged_days = models.PositiveIntegerField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
     last_pushed_at = models.DateTimeField(null=True)
+    made_by_push = models.BooleanField(default=False)  # goes again if the push comes to nothing
     deleted_at = models.DateTimeField(null=True)
+    deleted_by_name = models.CharField(max_length=150, blank=True)
+    former_name = models.CharField(max_length=200, blank=True)  # what a trashed one was called
+    purge_after = models.DateTimeField(null=True)
+    comments_open = models.BooleanField(default=True)
 
     class Meta:
         constraints = [
@@ -58,6 +64,16 @@ class Repository(models.Model):
         indexes = [
             models.Index(fields=["visibility", "-last_pushed_at"], name="repository_recent"),
             models.Index(fields=["visibility", "-star_count"], name="repository_stars"),
+            models.Index(
+                fields=["created_at"],
+                name="repository_unfilled",
+                condition=Q(made_by_push=True, last_pushed_at__isnull=True),
+            ),
+            models.Index(
+                fields=["purge_after"],
+                name="repository_trash",
+                condition=Q(purge_after__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -122,6 +138,68 @@ class TeamGrant(models.Model):
         return f"{self.team} on {self.repository}: {self.role}"
 
 
+class RepositoryInvitation(InvitationBase):
+    """To a role on one repository."""
+
+    repository = models.ForeignKey(Repository, models.CASCADE, related_name="invitations")
+    role = models.CharField(max_length=10, choices=Role.choices)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["repository", "email"], name="repository_invitation_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.email} to {self.repository}: {self.role}"
+
+
+class AccessRequest(models.Model):
+    """Somebody asks for a role on a repository. Answered requests stay as history."""
+
+    class State(models.TextChoices):
+        OPEN = "open"
+        GRANTED = "granted"
+        REFUSED = "refused"
+
+    repository = models.ForeignKey(Repository, models.CASCADE, related_name="access_requests")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="access_requests"
+    )
+    role = models.CharField(max_length=10, choices=Role.choices)
+    message = models.CharField(max_length=500, blank=True)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
+    created_at = models.DateTimeField(auto_now_add=True)
+    decided_at = models.DateTimeField(null=True)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["repository", "user"], name="access_request_open", condition=Q(state="open")
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} asks for {self.role} on {self.repository}"
+
+
+class Opening(models.Model):
+    """An administrator of the hub opened a private repository for a while, and said why."""
+
+    repository = models.ForeignKey(Repository, models.CASCADE, related_name="openings")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="openings")
+    reason = models.CharField(max_length=300)
+    created_at = models.DateTimeField(auto_now_add=True)
+    until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.repository} to {self.user} until {self.until:%Y-%m-%d %H:%M}"
+
+
 class Star(models.Model):
     """A person's mark on a repository."""
 
@@ -145,7 +223,10 @@ class Comment(models.Model):
     )
     body = models.TextField()
     body_html = models.TextField()
+    tag = models.CharField(max_length=128, blank=True)  # what it is about, with its digest then
     digest = models.CharField(max_length=140, blank=True)
+    hidden_at = models.DateTimeField(null=True)  # by an administrator; its author still sees it
+    hidden_by_name = models.CharField(max_length=150, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     edited_at = models.DateTimeField(null=True)
     deleted_at = models.DateTimeField(null=True)

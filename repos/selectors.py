@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from django.db.models import Case, F, IntegerField, OrderBy, Q, QuerySet, Value, When
+from django.db.models import F, OrderBy, QuerySet
 
 from accounts.models import Namespace
 from accounts.types import Principal
@@ -22,37 +22,30 @@ _ORDER: dict[str, list[str | OrderBy]] = {
 
 
 def explore(
-    principal: Principal, *, sort: Sort = "recent", mine: bool = False, starred: bool = False
+    principal: Principal,
+    *,
+    sort: Sort = "recent",
+    mine: bool = False,
+    shared: bool = False,
+    starred: bool = False,
 ) -> QuerySet[Repository]:
-    """Repositories the caller may see that have been pushed to, in the order asked for."""
+    """Repositories the caller may see that have been pushed to, in the order asked for.
+
+    `mine` are those with a role of the caller's, filled or not; `shared` those of them that are
+    in somebody else's namespace.
+    """
     rows = visible_to(principal).select_related("namespace")
-    if mine:
+    if mine or shared:
         rows = rows.filter(pk__in=member_ids(principal))
+        if shared:
+            rows = rows.exclude(namespace__user_id=principal.account_id).exclude(
+                namespace__kind=Namespace.Kind.LIBRARY
+            )
     elif not starred:
         rows = rows.filter(last_pushed_at__isnull=False)
     if starred:
         rows = rows.filter(stars__user_id=principal.account_id)
     return rows.order_by(*_ORDER[sort])
-
-
-def search(principal: Principal, text: str) -> QuerySet[Repository]:
-    """Repositories the caller may see that match every word, best match first."""
-    rows = visible_to(principal).select_related("namespace")
-    words = text.lower().split()[:8]
-    for word in words:
-        rows = rows.filter(Q(path__icontains=word) | Q(description__icontains=word))
-    whole = " ".join(words)
-    return rows.annotate(
-        rank=Case(
-            When(Q(path=whole) | Q(name=whole), then=Value(3)),
-            When(name__startswith=whole, then=Value(2)),
-            When(path__contains=whole, then=Value(1)),
-            default=Value(0),
-            output_field=IntegerField(),
-        )
-    ).order_by(
-        "-rank", "-star_count", "-pull_count", F("last_pushed_at").desc(nulls_last=True), "-id"
-    )
 
 
 def in_namespace(principal: Principal, namespace: Namespace) -> QuerySet[Repository]:
@@ -62,16 +55,6 @@ def in_namespace(principal: Principal, namespace: Namespace) -> QuerySet[Reposit
         .select_related("namespace")
         .filter(namespace=namespace)
         .order_by(F("last_pushed_at").desc(nulls_last=True), "path")
-    )
-
-
-def starred_by(principal: Principal, user_id: int) -> QuerySet[Repository]:
-    """What a person starred, as far as the caller may see it, newest star first."""
-    return (
-        visible_to(principal)
-        .select_related("namespace")
-        .filter(stars__user_id=user_id)
-        .order_by("-stars__id")
     )
 
 
@@ -92,6 +75,15 @@ def list_collaborators(repository: Repository) -> list[Collaborator]:
     )
 
 
+def get_collaborator(repository: Repository, username: str) -> Collaborator:
+    """Somebody's own role, deactivated accounts included; raises NotFound."""
+    rows = Collaborator.objects.filter(repository=repository, user__username=username.lower())
+    found = rows.select_related("user").first()
+    if found is None:
+        raise NotFound("This person is not a collaborator.")
+    return found
+
+
 def list_team_grants(repository: Repository) -> list[TeamGrant]:
     """Teams with a role, by name."""
     return list(
@@ -106,11 +98,3 @@ def comments_of(repository: Repository) -> QuerySet[Comment]:
     return Comment.objects.filter(repository=repository, deleted_at=None).select_related(
         "author", "repository__namespace"
     )
-
-
-def get_comment(repository: Repository, pk: int) -> Comment:
-    """A comment of this repository; raises NotFound."""
-    comment = comments_of(repository).filter(pk=pk).first()
-    if comment is None:
-        raise NotFound("There is no such comment.")
-    return comment

@@ -33,6 +33,9 @@ class RepositoryChangeSerializer(StrictSerializer):
         help_text="Markdown.",
     )
     visibility = serializers.ChoiceField(choices=Visibility.choices, required=False)
+    comments_open = serializers.BooleanField(
+        required=False, help_text="Whether people may comment; what was said stays readable."
+    )
 
 
 class RepositoryRowSerializer(serializers.Serializer[Repository]):
@@ -63,6 +66,7 @@ class RepositoryPermissionsSerializer(serializers.Serializer[Any]):
 class RepositorySerializer(RepositoryRowSerializer):
     # Context: also `permissions`, by name.
     readme = serializers.CharField(help_text="Markdown.")
+    comments_open = serializers.BooleanField()
     permissions = serializers.SerializerMethodField()
 
     def get_permissions(self, row: Repository) -> RepositoryPermissionsSerializer:
@@ -90,9 +94,16 @@ class CommentBodySerializer(StrictSerializer):
     body = serializers.CharField(max_length=MAX_CHARS, help_text="Markdown.")
 
 
+class NewCommentSerializer(CommentBodySerializer):
+    tag = serializers.CharField(
+        max_length=140, required=False, help_text="The tag or digest that it is about."
+    )
+
+
 class CommentPermissionsSerializer(serializers.Serializer[Any]):
     edit = serializers.BooleanField()
     delete = serializers.BooleanField()
+    hide = serializers.BooleanField()
 
 
 class CommentSerializer(serializers.Serializer[Comment]):
@@ -103,6 +114,12 @@ class CommentSerializer(serializers.Serializer[Comment]):
     )
     body = serializers.CharField(help_text="Markdown.")
     body_html = serializers.CharField(help_text="Safe HTML.")
+    tag = serializers.CharField(help_text="The tag it is about, or nothing.")
+    digest = serializers.CharField(help_text="What the tag was then, or the digest it is about.")
+    hidden_at = serializers.DateTimeField(
+        allow_null=True, help_text="When an administrator hid it from all but its author."
+    )
+    hidden_by = serializers.CharField(source="hidden_by_name")
     created_at = serializers.DateTimeField()
     edited_at = serializers.DateTimeField(allow_null=True)
     permissions = serializers.SerializerMethodField()

@@ -7,13 +7,21 @@ from rest_framework.response import Response
 
 from accounts.models import Team
 from accounts.rest import HubView, describe
-from accounts.selectors import get_team, get_user
+from accounts.selectors import get_account, get_team
 from core.errors import Invalid
 from core.paging import page_by_id
 from repos.access import enter
 from repos.models import Collaborator, Repository, TeamGrant
+from repos.permissions import Action
+from repos.selectors import get_collaborator
 from repos.serializers import CollaboratorSerializer, RoleSerializer, TeamGrantSerializer
-from repos.services.collaborators import grant_role, grant_team, revoke_role, revoke_team
+from repos.services.collaborators import (
+    grant_role,
+    grant_team,
+    may_leave,
+    revoke_role,
+    revoke_team,
+)
 
 TAG = "collaborators"
 
@@ -34,7 +42,7 @@ class CollaboratorsView(HubView):
 class CollaboratorView(HubView):
     @describe(
         TAG,
-        "Give a person a role, or another one",
+        "Give a person or a robot account a role, or another one",
         operation="collaborator_set",
         body=RoleSerializer,
         answer=CollaboratorSerializer,
@@ -42,14 +50,21 @@ class CollaboratorView(HubView):
     def put(self, request: Request, namespace: str, name: str, username: str) -> Response:
         access = enter(request, f"{namespace}/{name}", "administer")
         role = self.read(RoleSerializer)["role"]
-        user = get_user(username)
-        row = grant_role(access.repository, user, role, actor=access.principal.actor)
+        user = get_account(username, access.repository.namespace_id)
+        actor, recheck = access.principal.actor, access.recheck("administer")
+        row = grant_role(access.repository, user, role, actor=actor, recheck=recheck)
         return Response(CollaboratorSerializer(row).data)
 
-    @describe(TAG, "Take a person's role away", operation="collaborator_delete")
+    @describe(
+        TAG, "Take a person's role away, or give up one's own", operation="collaborator_delete"
+    )
     def delete(self, request: Request, namespace: str, name: str, username: str) -> Response:
-        access = enter(request, f"{namespace}/{name}", "administer")
-        revoke_role(access.repository, get_user(username), actor=access.principal.actor)
+        leaving = self.principal.username == username and may_leave(self.principal)
+        action: Action = "see" if leaving else "administer"
+        access = enter(request, f"{namespace}/{name}", action)
+        held = get_collaborator(access.repository, username)
+        actor, recheck = access.principal.actor, access.recheck(action)
+        revoke_role(access.repository, held.user, actor=actor, recheck=recheck)
         return Response(status=204)
 
 
@@ -79,14 +94,16 @@ class TeamGrantView(HubView):
         access = enter(request, f"{namespace}/{name}", "administer")
         role = self.read(RoleSerializer)["role"]
         found = _team(access.repository, org, team)
-        row = grant_team(access.repository, found, role, actor=access.principal.actor)
+        actor, recheck = access.principal.actor, access.recheck("administer")
+        row = grant_team(access.repository, found, role, actor=actor, recheck=recheck)
         return Response(TeamGrantSerializer(row).data)
 
     @describe(TAG, "Take a team's role away", operation="team_grant_delete")
     def delete(self, request: Request, namespace: str, name: str, org: str, team: str) -> Response:
         access = enter(request, f"{namespace}/{name}", "administer")
         found = _team(access.repository, org, team)
-        revoke_team(access.repository, found, actor=access.principal.actor)
+        actor, recheck = access.principal.actor, access.recheck("administer")
+        revoke_team(access.repository, found, actor=actor, recheck=recheck)
         return Response(status=204)
 
 

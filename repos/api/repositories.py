@@ -11,13 +11,13 @@ from rest_framework.response import Response
 from accounts.rest import HubView, describe
 from accounts.selectors import find_namespace
 from accounts.types import Principal
-from core.errors import Denied, Unauthenticated
-from core.paging import Page, page_by_id, page_by_name, page_by_offset
+from core.errors import Denied, Invalid, Unauthenticated
+from core.paging import Page, page_by_id, page_by_name
 from registry.models import BlobLink
 from repos.access import enter
-from repos.models import Repository, Star
+from repos.limits import refuse_often
+from repos.models import Repository, Star, Visibility
 from repos.permissions import Action, decide, may_create, visible_to
-from repos.selectors import search
 from repos.serializers import (
     NewRepositorySerializer,
     RepositoryChangeSerializer,
@@ -26,8 +26,21 @@ from repos.serializers import (
 )
 from repos.services.repositories import create_repository, delete_repository, update_repository
 from repos.services.stars import set_star
+from search.facts import KINDS
+from search.query import SHOWS, SORTS, from_parameters
+from search.selectors import find
 
 TAG = "repositories"
+SEARCH_QUERY = [
+    ("q", "Words that the path or the description must hold, and filters as `org:acme`."),
+    ("namespace", "Only those of this person or organization."),
+    ("visibility", "`public` or `private`."),
+    ("show", f"Of yours: {', '.join(SHOWS)}."),
+    ("platform", "Only what runs on this, as linux/arm64 or arm64."),
+    ("kind", f"Only what holds one: {', '.join(KINDS)}."),
+    ("updated", "How long ago the last push may be, as 12h, 30d or 1y."),
+    ("sort", f"The order: {', '.join(SORTS)}."),
+]
 _SHOWN: tuple[Action, ...] = ("see", "pull", "push", "administer")
 
 
@@ -69,10 +82,11 @@ class RepositoriesView(HubView):
                 f"Your access token does not allow push on {path}; make a token with that scope.",
                 code="TOKEN_SCOPE",
             )
+        refuse_often(principal, "repository.created")
         repository = create_repository(
             namespace, values.pop("name"), actor=principal.actor, **values
         )
-        return Response(_whole(principal, repository), status=201)
+        return Response(whole(principal, repository), status=201)
 
 
 class RepositoryView(HubView):
@@ -85,7 +99,7 @@ class RepositoryView(HubView):
     )
     def get(self, request: Request, namespace: str, name: str) -> Response:
         access = enter(request, f"{namespace}/{name}")
-        return Response(_whole(access.principal, access.repository))
+        return Response(whole(access.principal, access.repository))
 
     @describe(
         TAG,
@@ -97,13 +111,18 @@ class RepositoryView(HubView):
     def patch(self, request: Request, namespace: str, name: str) -> Response:
         access = enter(request, f"{namespace}/{name}", "administer")
         values = self.read(RepositoryChangeSerializer, partial=True)
-        repository = update_repository(access.repository, actor=access.principal.actor, **values)
-        return Response(_whole(access.principal, repository))
+        if values.get("visibility") == Visibility.PUBLIC:
+            self.require_recent_sign_in()
+        actor, recheck = access.principal.actor, access.recheck("administer")
+        repository = update_repository(access.repository, actor=actor, recheck=recheck, **values)
+        return Response(whole(access.principal, repository))
 
     @describe(TAG, "Delete a repository and all it holds", operation="repository_delete")
     def delete(self, request: Request, namespace: str, name: str) -> Response:
         access = enter(request, f"{namespace}/{name}", "administer")
-        delete_repository(access.repository, actor=access.principal.actor)
+        self.require_recent_sign_in()
+        actor, recheck = access.principal.actor, access.recheck("administer")
+        delete_repository(access.repository, actor=actor, recheck=recheck)
         return Response(status=204)
 
 
@@ -113,12 +132,14 @@ class SearchView(HubView):
         "Search what you may see, best match first",
         operation="search",
         rows=RepositoryRowSerializer,
-        query=[("q", "Words that the path or the description must hold.")],
+        query=SEARCH_QUERY,
         public=True,
     )
     def get(self, request: Request) -> Response:
-        rows = search(self.principal, self.text("q")).defer("readme", "readme_html")
-        page = page_by_offset(rows, **self.paging())
+        query = from_parameters({name: self.text(name) for name, _ in SEARCH_QUERY})
+        if query.notes:
+            raise Invalid(" ".join(query.notes), code="QUERY_INVALID")
+        page = find(self.principal, query, **self.paging())
         return self.answer_page(page, RepositoryRowSerializer, sizes=sizes_of(page.rows))
 
 
@@ -170,7 +191,7 @@ def sizes_of(repositories: Iterable[Repository]) -> dict[int, int]:
     )
 
 
-def _whole(principal: Principal, repository: Repository) -> dict[str, object]:
+def whole(principal: Principal, repository: Repository) -> dict[str, object]:
     context = {
         "sizes": sizes_of([repository]),
         "permissions": {a: decide(principal, a, repository).allowed for a in _SHOWN},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import transaction
 from django.db.models import F
 
-from events.services import record
+from events.services import audit, record
 from events.types import Actor
 from repos.models import Repository, Star
 
@@ -24,9 +24,17 @@ def set_star(repository: Repository, *, actor: Actor, starred: bool) -> int:
                 actor=actor,
                 repository_id=row.pk,
                 repository_path=row.path,
+                namespace_id=row.namespace_id,
             )
         elif not starred and mine.delete()[0]:
             _count(row, -1)
+            audit(
+                "repository.unstarred",
+                actor=actor,
+                repository_id=row.pk,
+                repository_path=row.path,
+                namespace_id=row.namespace_id,
+            )
         row.refresh_from_db(fields=["star_count"])
         repository.star_count = row.star_count
         return row.star_count

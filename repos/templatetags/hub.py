@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from django import template
+from django.conf import settings
 from django.forms import BoundField
 from django.templatetags.static import static
 from django.utils import timezone
@@ -16,6 +18,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext, ngettext
 
 from core import text
+from repos.commands import pull_commands
 
 register = template.Library()
 
@@ -28,17 +31,6 @@ KIND_ICONS = {
     "bad": "circle-alert",
     "info": "info",
 }
-CLIENTS = (
-    ("docker", "docker", "docker pull {reference}"),
-    ("podman", "podman", "podman pull {reference}"),
-    ("nerdctl", "nerdctl", "nerdctl pull {reference}"),
-    ("skopeo", "skopeo", "skopeo inspect docker://{reference}"),
-    ("crane", "crane", "crane pull {reference} image.tar"),
-    ("kubernetes", "Kubernetes", "image: {reference}"),
-    ("dockerfile", "Dockerfile", "FROM {reference}"),
-)
-PROMPTLESS = frozenset({"kubernetes", "dockerfile"})
-
 register.filter("short_digest", text.short_digest)
 
 
@@ -75,8 +67,9 @@ def ago(value: datetime | None) -> str:
 
 
 @register.simple_tag
+@lru_cache(maxsize=1024)
 def icon(name: str, label: str = "") -> SafeString:
-    """Return an icon of the sprite; decorative unless it has a label."""
+    """Return an icon of the sprite; decorative unless it has a label. A page has hundreds."""
     href = f"{static(SPRITE)}#{name}"
     if label:
         return format_html(
@@ -269,20 +262,28 @@ def cmd(command: str, prompt: bool = True, label: str = "") -> dict[str, object]
     return {"command": command, "prompt": prompt, "label": label or gettext("Command")}
 
 
-@register.inclusion_tag("components/command_bar.html")
-def command_bar(reference: str, label: str = "") -> dict[str, object]:
-    """Show the pull command of a reference with a switch between clients."""
+@register.inclusion_tag("components/commands.html")
+def command_bar(reference: str, label: str = "", digest: str = "") -> dict[str, object]:
+    """Show the pull command of a reference with a switch between clients.
+
+    With the ``digest`` that a tag has now, one more switch changes all commands to it.
+    """
+    name = reference.rpartition("/")[2].partition(":")[0]
+    exact = f"{reference.rpartition('/')[0]}/{name}@{digest}" if digest else ""
+    pairs = [("tag", reference)] + ([("digest", exact)] if exact else [])
     commands = [
-        {
-            "client": client,
-            "title": title,
-            "text": pattern.format(reference=reference),
-            "prompt": client not in PROMPTLESS,
-        }
-        for client, title, pattern in CLIENTS
+        {"command": command, "by": by}
+        for by, wanted in pairs
+        for command in pull_commands(wanted, https=settings.HTTPS)
     ]
     key = re.sub(r"[^a-z0-9]+", "-", reference.lower()).strip("-")
-    return {"commands": commands, "key": key, "label": label or gettext("Pull this image")}
+    return {
+        "commands": commands,
+        "clients": [row["command"] for row in commands if row["by"] == "tag"],
+        "by_digest": bool(exact),
+        "key": key,
+        "label": label or gettext("Pull this image"),
+    }
 
 
 @register.inclusion_tag("components/field.html")

@@ -8,10 +8,13 @@ from typing import Any
 from django import template
 from django.utils.safestring import SafeString, mark_safe
 
+from core.markdown import to_html
 from repos.access import enter
 from repos.selectors import has_starred
 
 register = template.Library()
+# Another app's part of the head, where that app is installed.
+_WATCH = ("notices/_watch.html", "components/nothing.html")
 _HEADING = re.compile(r"<(/?)h([1-5])\b")
 
 
@@ -22,13 +25,22 @@ def repository_head(context: template.Context, tab: str = "") -> dict[str, Any]:
     path = access.repository.path
     shown = getattr(context.get("content"), "shown", None)
     return {
+        "request": context["request"],
         "access": access,
         "repository": access.repository,
         "starred": has_starred(access.principal, access.repository),
         "tab": tab,
         "tag_total": context.get("tag_total", 0),
         "reference": f"{context.get('registry_host', '')}/{path}:{shown.name}" if shown else "",
+        "digest": shown.manifest.digest if shown else "",
+        "watch": _WATCH,
     }
+
+
+@register.filter
+def markdown(source: str) -> SafeString:
+    """Text that was not kept as HTML, cleaned, as part of a page."""
+    return prose(to_html(source))
 
 
 @register.filter

@@ -79,7 +79,12 @@ def _editor(
 def _save(form: ReadmeForm, access: Access) -> bool:
     text = form.cleaned_data["readme"].replace("\r\n", "\n")
     try:
-        update_repository(access.repository, actor=access.principal.actor, readme=text)
+        update_repository(
+            access.repository,
+            actor=access.principal.actor,
+            readme=text,
+            recheck=access.recheck("administer"),
+        )
     except Invalid as error:
         form.add_error("readme", error.message)
         return False

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from accounts.authentication import principal_from
+from accounts.selectors import list_organizations
 from accounts.types import ANONYMOUS, Principal
 from events.models import Event
 from repos import selectors
@@ -19,6 +23,7 @@ from repos.permissions import visible_to
 PUBLIC_ROWS = 8
 ROWS = 20
 EVENTS = 12
+WHICH = {"": _("All"), "own": _("Your own"), "shared": _("Shared with you")}
 # What everybody who sees a repository may know of; who gets access is not among it.
 SHOWN_EVENTS = (
     "repository.created",
@@ -38,19 +43,27 @@ def home(request: HttpRequest) -> HttpResponse:
         rows = selectors.explore(ANONYMOUS, sort="recent")[:PUBLIC_ROWS]
         return render(request, "repos/home_public.html", {"repositories": list(rows)})
     text = request.GET.get("q", "").replace("\0", "").strip()
-    rows = _mine(principal, text)
+    which = request.GET.get("mine", "")
+    which = which if which in WHICH else ""
+    rows = _mine(principal, text, which)
     page = Paginator(rows, ROWS).get_page(request.GET.get("page"))
-    context = {
+    context: dict[str, Any] = {
         "page": page,
         "repositories": list(page.object_list),
         "filter": text,
+        "which": which,
+        "whiches": WHICH,
         "username": principal.username,
         "list_template": "repos/_home_empty.html",
-        "poll": not text and not page.object_list,
+        "poll": not (text or which or page.object_list),
     }
     if wants_part(request):
+        if context["poll"] and "poll" in request.GET:
+            return HttpResponse(status=204)  # leave what is being read as it is
         return render(request, "repos/_list.html", context)
-    return render(request, "repos/home.html", {**context, "events": _activity(principal)})
+    context["events"] = _activity(principal)
+    context["memberships"] = list_organizations(principal.account_id)
+    return render(request, "repos/home.html", context)
 
 
 @require_safe
@@ -59,8 +72,10 @@ def help_page(request: HttpRequest) -> HttpResponse:
     return render(request, "repos/help.html")
 
 
-def _mine(principal: Principal, text: str) -> QuerySet[Repository]:
-    rows = selectors.explore(principal, mine=True)
+def _mine(principal: Principal, text: str, which: str) -> QuerySet[Repository]:
+    rows = selectors.explore(principal, mine=True, shared=which == "shared")
+    if which == "own":
+        rows = rows.filter(namespace__user_id=principal.account_id)
     for word in text.lower().split()[:8]:
         rows = rows.filter(Q(path__icontains=word) | Q(description__icontains=word))
     return rows

@@ -14,17 +14,21 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.authentication import principal_from
 from accounts.models import Membership, Namespace
-from accounts.selectors import find_namespace
+from accounts.permissions import membership_of
+from accounts.selectors import find_namespace, find_renamed
 from accounts.types import Principal
 from core.errors import Denied, HubError, NotFound, Unauthenticated
 from repos.access import wants_part
 from repos.forms import RepositoryForm
+from repos.limits import refuse_often
 from repos.models import Repository
 from repos.permissions import may_create
 from repos.selectors import in_namespace
+from repos.services.aliases import note_use
 from repos.services.repositories import create_repository
 
 ROWS = 20
+SHOWN_MEMBERS = 30
 
 
 @require_safe
@@ -33,22 +37,17 @@ def namespace_page(request: HttpRequest, name: str) -> HttpResponse:
     principal = principal_from(request)
     namespace = find_namespace(name)
     if namespace is None:
-        raise NotFound("There is no such person or organization.")
+        return _to_present(request, name)
     page = Paginator(in_namespace(principal, namespace), ROWS).get_page(request.GET.get("page"))
-    memberships = _members(namespace)
-    mine = next((m for m in memberships if m.user_id == principal.user_id), None)
-    is_owner = mine is not None and mine.role == Membership.Role.OWNER
     context = {
         "namespace": namespace,
         "about": _about(namespace),
         "page": page,
         "repositories": list(page.object_list),
-        "members": memberships if mine else [],
-        "member_count": len(memberships),
-        "is_owner": is_owner,
-        "may_create": is_owner or may_create(principal, namespace),
+        "may_create": may_create(principal, namespace),
         "is_me": namespace.user_id is not None and namespace.user_id == principal.user_id,
         "list_template": "repos/_namespace_empty.html",
+        **_inside(principal, namespace),
     }
     template = "repos/_list.html" if wants_part(request) else "repos/namespace.html"
     return render(request, template, context)
@@ -60,7 +59,7 @@ def new_repository(request: HttpRequest) -> HttpResponse:
     principal = principal_from(request)
     if principal.user_id is None:
         raise Unauthenticated("Sign in to make a repository.")
-    namespaces = list(_creatable(principal.user_id, principal.is_superuser))
+    namespaces = list(creatable(principal.user_id, principal.is_superuser))
     form = RepositoryForm(
         request.POST or None,
         namespaces=namespaces,
@@ -78,9 +77,21 @@ def new_repository(request: HttpRequest) -> HttpResponse:
     return render(request, "repos/new.html", {"form": form}, status=status)
 
 
-def _creatable(user_id: int, is_superuser: bool) -> QuerySet[Namespace]:
+def _to_present(request: HttpRequest, name: str) -> HttpResponse:
+    """The page of whoever had this name before; raises NotFound."""
+    renamed = find_renamed(name)
+    if renamed is None:
+        raise NotFound("There is no such person or organization.")
+    note_use(name)
+    rest = request.get_full_path().removeprefix(f"/{name}")
+    return redirect(f"/{renamed.name}{rest}")
+
+
+def creatable(user_id: int, is_superuser: bool) -> QuerySet[Namespace]:
     """Namespaces this person may make repositories in: the set form of `may_create`."""
-    owned = Membership.objects.filter(user_id=user_id, role=Membership.Role.OWNER)
+    owned = Membership.objects.filter(
+        Q(role=Membership.Role.OWNER) | Q(organization__members_create=True), user_id=user_id
+    )
     mine = Q(user=user_id) | Q(organization__in=owned.values("organization"))
     if is_superuser:
         mine |= Q(kind=Namespace.Kind.LIBRARY)
@@ -96,6 +107,7 @@ def _create(
     if not may_create(principal, namespace):
         raise Denied(f"You may not make repositories in {namespace.name}.")
     try:
+        refuse_often(principal, "repository.created")
         return create_repository(
             namespace,
             data["name"],
@@ -114,11 +126,18 @@ def _about(namespace: Namespace) -> str:
     return namespace.user.bio if namespace.user is not None else ""
 
 
-def _members(namespace: Namespace) -> list[Membership]:
-    if namespace.organization_id is None:
-        return []
-    return list(
-        Membership.objects.filter(organization_id=namespace.organization_id)
-        .select_related("user")
-        .order_by("user__username")
-    )
+def _inside(principal: Principal, namespace: Namespace) -> dict[str, Any]:
+    """What the people of an organization see of it, and nobody else."""
+    organization = namespace.organization
+    member = membership_of(principal, organization) if organization is not None else None
+    if organization is None or member is None:
+        return {}
+    if organization.second_factor_required and not principal.second_factor:
+        return {"suspended": True}
+    rows = Membership.objects.filter(organization=organization).select_related("user")
+    return {
+        "is_inside": True,
+        "is_owner": member.role == Membership.Role.OWNER,
+        "member_count": rows.count(),
+        "members": list(rows.order_by("user__username")[:SHOWN_MEMBERS]),
+    }
