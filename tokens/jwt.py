@@ -1,6 +1,7 @@
 """Signing and verifying registry tokens (distribution, *Token Authentication Implementation*).
 
-One algorithm, ES256. The key is found by `kid`; nothing else in a token's header is looked at.
+One algorithm, ES256. We find the key by `kid` and look at nothing else in a token's header. Tokens
+for other registries also carry `x5c`, by which these find the key without having been told of it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import jwt
@@ -25,6 +27,7 @@ ALGORITHM = "ES256"
 LEEWAY_S = 10
 MAX_TOKEN_CHARS = 16 * 1024
 _REQUIRED = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti"]
+_ES256 = ECAlgorithm(ECAlgorithm.SHA256)
 
 
 class TokenInvalid(Unauthenticated):
@@ -75,15 +78,24 @@ def public_jwk(key: LoadedKey) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class TokenSigner:
-    """Signs with one key for one issuer and audience."""
+    """Signs with one key for one issuer and audience; `chain` becomes `x5c` (base64 of DER)."""
 
     key: LoadedKey
     issuer: str
     audience: str
+    chain: tuple[str, ...] = ()
 
-    def sign(self, subject: str, claims: Mapping[str, Any], *, lifetime_s: int) -> str:
-        """A token for `subject` that lives `lifetime_s` seconds from now."""
-        now = int(timezone.now().timestamp())
+    def sign(
+        self,
+        subject: str,
+        claims: Mapping[str, Any],
+        *,
+        lifetime_s: int,
+        now: int | None = None,
+    ) -> str:
+        """A token for `subject` that lives `lifetime_s` seconds from `now` (seconds since 1970)."""
+        if now is None:
+            now = int(timezone.now().timestamp())
         body = {
             **claims,
             "iss": self.issuer,
@@ -94,9 +106,8 @@ class TokenSigner:
             "exp": now + lifetime_s,
             "jti": uuid.uuid4().hex,
         }
-        return jwt.encode(
-            body, self.key.private, algorithm=ALGORITHM, headers={"kid": self.key.kid}
-        )
+        signed = _header(self.key.kid, self.chain) + b"." + _base64url(_as_json(body))
+        return (signed + b"." + _base64url(_ES256.sign(signed, self.key.private))).decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +143,23 @@ class TokenVerifier:
         return claims
 
 
+@lru_cache(maxsize=8)
+def _header(kid: str, chain: tuple[str, ...]) -> bytes:
+    """The first part of every token that one key signs."""
+    header: dict[str, Any] = {"alg": ALGORITHM, "kid": kid, "typ": "JWT"}
+    return _base64url(_as_json({**header, "x5c": chain} if chain else header))
+
+
 def _thumbprint(key: ec.EllipticCurvePublicKey) -> str:
     jwk = ECAlgorithm.to_jwk(key, as_dict=True)
     members = {name: jwk[name] for name in ("crv", "kty", "x", "y")}
     text = json.dumps(members, sort_keys=True, separators=(",", ":"))
-    digest = hashlib.sha256(text.encode()).digest()
-    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+    return _base64url(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _as_json(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def _base64url(data: bytes) -> bytes:
+    return base64.urlsafe_b64encode(data).rstrip(b"=")

@@ -6,20 +6,25 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.selectors import find_namespace
 from accounts.types import Principal
+from core.errors import Invalid
 from oci.names import RepositoryName, is_path
 from oci.scope import ACTIONS, Scope
+from repos.models import Repository
 from repos.permissions import allowed_actions as may_do
-from repos.permissions import find_visible, may_create
+from repos.permissions import find_moved, find_visible, may_create
+from tokens.authority import chain
 from tokens.jwt import (
+    LEEWAY_S,
     KeyUnknown,
     LoadedKey,
     TokenSigner,
@@ -30,40 +35,76 @@ from tokens.jwt import (
 from tokens.models import SigningKey
 
 _THUMBPRINT = re.compile(r"[0-9A-Za-z_-]{43}")
-_KEYS_READ_EVERY_S = 30.0
+_KEYS_READ_EVERY_S = 5.0
+MAX_SCOPES = 20  # further ones are left out
 _keys: list[LoadedKey] = []
 _keys_read_at = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class IssuedToken:
-    """A signed token, what it grants, and its life in seconds."""
+    """A signed token, what it grants, when it was signed, and its life in seconds."""
 
     token: str
     granted: tuple[Scope, ...]
+    issued_at: datetime
     expires_in_s: int
 
 
-def issue(principal: Principal, scopes: Sequence[Scope]) -> IssuedToken:
-    """Sign a token; scopes the principal may not have are left out, never refused."""
-    granted = tuple(s for s in (_grant(principal, scope) for scope in scopes) if s.actions)
-    claims = {
-        "access": [{"type": s.type, "name": s.name, "actions": list(s.actions)} for s in granted],
-        "hub": {
+def check_service(name: str) -> str:
+    """The audience a client asked for; raises Invalid for a registry we sign nothing for."""
+    if not name:
+        return str(settings.EXTERNAL_HOST)
+    if name != settings.EXTERNAL_HOST and name not in settings.HUB.token_services:
+        raise Invalid("This token service does not serve the registry that was named.")
+    return name
+
+
+def issue(principal: Principal, scopes: Sequence[Scope], *, service: str = "") -> IssuedToken:
+    """Sign a token; scopes the principal may not have are left out, never refused.
+
+    `service` is the registry it is for, this one if empty; raises Invalid for one unknown.
+    """
+    audience = check_service(service)
+    ours = audience == settings.EXTERNAL_HOST
+    reach = _grant if ours else _grant_elsewhere
+    wanted = scopes[:MAX_SCOPES]
+    granted = tuple(s for s in (reach(principal, scope) for scope in wanted) if s.actions)
+    claims: dict[str, Any] = {
+        "access": [{"type": s.type, "name": s.name, "actions": list(s.actions)} for s in granted]
+    }
+    if ours:
+        claims["hub"] = {
             "user": principal.user_id,
             "token": principal.token_id,
+            "mark": principal.token_mark,
             "credential": principal.credential,
-        },
-    }
+            "repositories": _keys_of(principal, granted),
+        }
+    now = int(timezone.now().timestamp())
     lifetime_s = settings.HUB.token_lifetime_s
-    return IssuedToken(
-        signer().sign(principal.username, claims, lifetime_s=lifetime_s), granted, lifetime_s
-    )
+    token = signer(audience).sign(principal.username, claims, lifetime_s=lifetime_s, now=now)
+    return IssuedToken(token, granted, datetime.fromtimestamp(now, UTC), lifetime_s)
 
 
-def signer() -> TokenSigner:
-    """Signs with the newest key."""
-    return TokenSigner(current_keys()[0], settings.HUB.external_url, settings.EXTERNAL_HOST)
+def _keys_of(principal: Principal, granted: Sequence[Scope]) -> dict[str, int]:
+    """Which repositories the names stand for now; a token is not for what has a name later."""
+    paths = [str(RepositoryName.parse(s.name)) for s in granted if s.type == "repository"]
+    rows = Repository.objects.filter(path__in=paths, state=Repository.State.ACTIVE)
+    keys = dict(rows.values_list("path", "pk")) if paths else {}
+    for path in paths:
+        moved = None if path in keys else find_moved(principal, path, bare=True)
+        if moved is not None:
+            keys[path] = moved.pk
+    return keys
+
+
+def signer(audience: str = "") -> TokenSigner:
+    """Signs with the newest key, for another registry with the certificate that it goes by."""
+    key = current_keys()[0]
+    if audience in ("", settings.EXTERNAL_HOST):
+        return TokenSigner(key, settings.HUB.external_url, settings.EXTERNAL_HOST)
+    return TokenSigner(key, settings.HUB.external_url, audience, chain(key))
 
 
 def verifier() -> TokenVerifier:
@@ -85,7 +126,7 @@ def verify(token: str) -> dict[str, Any]:
     except KeyUnknown as error:
         if not _THUMBPRINT.fullmatch(error.kid):
             raise
-        if not SigningKey.objects.filter(kid=error.kid, retired_at=None).exists():
+        if not _in_use().filter(kid=error.kid).exists():
             raise
         forget_keys()
         return verifier().verify(token)
@@ -108,12 +149,16 @@ def forget_keys() -> None:
 
 
 def rotate_keys() -> SigningKey:
-    """Sign with a new key from now on; the old ones stay good until their tokens are dead."""
+    """Sign with a new key from now on; the old ones stay good until their tokens are dead.
+
+    Other processes sign with an old key until they next read the keys.
+    """
     pem = generate_pem()
+    last_token_s = settings.HUB.token_lifetime_s + _KEYS_READ_EVERY_S + LEEWAY_S
     with transaction.atomic():
         row = SigningKey.objects.create(kid=load_pem(pem).kid, private_key=pem)
         SigningKey.objects.exclude(pk=row.pk).filter(retired_at=None).update(
-            retired_at=timezone.now() + timedelta(seconds=settings.HUB.token_lifetime_s)
+            retired_at=timezone.now() + timedelta(seconds=last_token_s)
         )
     forget_keys()
     return row
@@ -128,8 +173,11 @@ def _read_keys() -> list[LoadedKey]:
 
 
 def _live_keys() -> list[SigningKey]:
-    rows = SigningKey.objects.order_by("-id")
-    return [row for row in rows if row.retired_at is None or row.retired_at > timezone.now()]
+    return list(_in_use().order_by("-id"))
+
+
+def _in_use() -> QuerySet[SigningKey]:
+    return SigningKey.objects.filter(Q(retired_at=None) | Q(retired_at__gt=timezone.now()))
 
 
 def _first_key() -> SigningKey:
@@ -145,15 +193,39 @@ def _grant(principal: Principal, scope: Scope) -> Scope:
     return scope.only(allowed_actions(principal, scope.name))
 
 
-def allowed_actions(principal: Principal, path: str) -> set[str]:
-    """What the principal may do now with a repository path, also one that a push would make."""
+def _grant_elsewhere(principal: Principal, scope: Scope) -> Scope:
+    """At another registry, whose catalogue hides no name from whoever may read it, and whose
+    repositories need not exist here for their owner to delete there."""
+    if scope.type == "registry" and not principal.is_superuser:
+        return scope.only(())
+    if scope.type == "repository":
+        return scope.only(allowed_actions(principal, scope.name, absent=ACTIONS, former=False))
+    return _grant(principal, scope)
+
+
+def allowed_actions(
+    principal: Principal,
+    path: str,
+    *,
+    absent: Sequence[str] = ("pull", "push"),
+    former: bool = True,
+) -> set[str]:
+    """What the principal may do now with a repository path; `absent` is what whoever may make a
+    repository of that name may do before it exists. Without `former` the answer is for another
+    registry: a former path counts for nothing, and so does making what is there and hidden."""
     if not is_path(path):
         return set()
     name = RepositoryName.parse(path)
-    repository = find_visible(principal, str(name))
+    repository = find_visible(principal, str(name), bare=True)
     if repository is not None:
         return {str(action) for action in may_do(principal, repository)} & set(ACTIONS)
+    moved = find_moved(principal, str(name), bare=True) if former else None
+    if moved is not None:
+        return {"pull"} if "pull" in may_do(principal, moved) else set()
     namespace = find_namespace(name.namespace)
     if namespace is None or not may_create(principal, namespace):
         return set()
-    return set(principal.token_actions(str(name))) & {"pull", "push"}
+    # Elsewhere nobody decides a second time; here a push into what is hidden is refused.
+    if not former and Repository.objects.filter(path=str(name)).exists():
+        return set()
+    return set(principal.token_actions(str(name))) & set(absent)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from accounts.services.credentials import authenticate, authenticate_bearer, refresh
-from accounts.services.tokens import PREFIX
+from accounts.services.tokens import PREFIXES
 from accounts.types import ANONYMOUS, Principal
+from core import memo
 from core.basic import decode_basic
-from tokens.jwt import TokenInvalid
+from tokens.jwt import LEEWAY_S, TokenInvalid
 from tokens.services import verify
 
 
@@ -20,6 +22,7 @@ class Grant:
     principal: Principal
     presented: bool
     access: Mapping[tuple[str, str], frozenset[str]] | None = None
+    repositories: Mapping[str, int] = field(default_factory=dict)
 
     def covers(self, name: str, action: str, kind: str = "repository") -> bool:
         """Whether the credential itself reaches this action; the role is asked separately."""
@@ -27,6 +30,10 @@ class Grant:
             return True
         actions = self.access.get((kind, name), frozenset())
         return action in actions or "*" in actions
+
+    def means(self, path: str, key: int) -> bool:
+        """Whether a repository is the one that had this name when the token was signed."""
+        return self.repositories.get(path, key) == key
 
 
 NOBODY = Grant(ANONYMOUS, presented=False)
@@ -48,7 +55,7 @@ def read_authorization(header: str, *, address: str) -> Grant:
             if not username and not secret:
                 return NOBODY
             return Grant(authenticate(username, secret, address=address), presented=True)
-        case "bearer" if value.startswith(PREFIX):
+        case "bearer" if value.startswith(PREFIXES):
             return Grant(authenticate_bearer(value, address=address), presented=True)
         case "bearer":
             return _from_registry_token(value)
@@ -58,9 +65,9 @@ def read_authorization(header: str, *, address: str) -> Grant:
 
 def _from_registry_token(token: str) -> Grant:
     claims = verify(token)
-    hub = claims.get("hub")
-    access = claims.get("access")
-    if not isinstance(hub, dict) or not isinstance(access, list):
+    memo.until(claims["exp"] + LEEWAY_S)
+    hub, granted = claims.get("hub"), _granted(claims.get("access"))
+    if not isinstance(hub, dict) or granted is None or not _are_keys(hub):
         raise TokenInvalid("The token is not a registry token.")
     principal = refresh(
         Principal(
@@ -68,9 +75,29 @@ def _from_registry_token(token: str) -> Grant:
             username=str(claims["sub"]),
             credential=hub.get("credential", "none"),
             token_id=hub.get("token"),
+            token_mark=str(hub.get("mark", "")),
         )
     )
-    granted: dict[tuple[str, str], frozenset[str]] = {
-        (str(entry["type"]), str(entry["name"])): frozenset(entry["actions"]) for entry in access
-    }
-    return Grant(principal, presented=True, access=granted)
+    repositories = hub.get("repositories")
+    if not isinstance(repositories, dict):
+        raise TokenInvalid("The token is not a registry token.")
+    return Grant(principal, presented=True, access=granted, repositories=repositories)
+
+
+def _granted(access: object) -> dict[tuple[str, str], frozenset[str]] | None:
+    """The `access` claim as a map, or None if it has another shape."""
+    granted: dict[tuple[str, str], frozenset[str]] = {}
+    for entry in access if isinstance(access, list) else [None]:
+        match entry:
+            case {"type": str(kind), "name": str(name), "actions": [*actions]} if all(
+                isinstance(action, str) for action in actions
+            ):
+                granted[kind, name] = frozenset(actions)
+            case _:
+                return None
+    return granted
+
+
+def _are_keys(hub: dict[str, Any]) -> bool:
+    keys = (hub.get("user"), hub.get("token"))
+    return all(key is None or (type(key) is int and 0 < key < 2**63) for key in keys)

@@ -10,8 +10,10 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from accounts.authentication import principal_from
 from events.models import Event, QueueMessage
 from webhooks.models import Webhook
+from webhooks.services import switch_off
 
 
 class SeenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -44,7 +46,10 @@ class WebhookAdmin(SeenAdmin):
     @admin.action(description=_("Switch off selected webhooks"), permissions=["view"])
     def switch_off(self, request: HttpRequest, webhooks: QuerySet[Webhook]) -> None:
         """Nothing more is sent to them until somebody switches them on again."""
-        count = webhooks.update(active=False)
+        rows = list(webhooks.select_related("repository__namespace"))
+        for webhook in rows:
+            switch_off(webhook, actor=principal_from(request).actor)
+        count = len(rows)
         self.message_user(
             request,
             ngettext(

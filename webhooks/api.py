@@ -58,14 +58,15 @@ class WebhookView(HubView):
         answer=WebhookSerializer,
     )
     def patch(self, request: Request, namespace: str, name: str, id: int) -> Response:
-        _access, webhook = _enter(request, f"{namespace}/{name}", id)
+        access, webhook = _enter(request, f"{namespace}/{name}", id)
         values = self.read(WebhookBodySerializer, partial=True)
-        return Response(WebhookSerializer(services.update_webhook(webhook, **values)).data)
+        changed = services.update_webhook(webhook, actor=access.principal.actor, **values)
+        return Response(WebhookSerializer(changed).data)
 
     @describe(TAG, "Delete a webhook and its deliveries", operation="webhook_delete")
     def delete(self, request: Request, namespace: str, name: str, id: int) -> Response:
-        _access, webhook = _enter(request, f"{namespace}/{name}", id)
-        services.delete_webhook(webhook)
+        access, webhook = _enter(request, f"{namespace}/{name}", id)
+        services.delete_webhook(webhook, actor=access.principal.actor)
         return Response(status=204)
 
 

@@ -10,8 +10,10 @@ class WebhooksConfig(AppConfig):
 
     def ready(self) -> None:
         """Hear of events, and look for due deliveries: wake-ups may be lost."""
-        from events import dispatch, jobs
-        from webhooks import handlers, services
+        from events import dispatch, jobs, retention
+        from webhooks import handlers, history, services
 
         dispatch.register(handlers.on_event)
         jobs.every(15, "webhooks.deliver_due", services.deliver_due)
+        jobs.every(3600, "webhooks.forget_old", history.forget_old)
+        retention.spare(history.without_deliveries)

@@ -17,6 +17,7 @@ EVENT_LABELS = {
     "manifest.deleted": _("Manifest deleted"),
     "repository.created": _("Repository made"),
     "repository.deleted": _("Repository deleted"),
+    "repository.restored": _("Repository restored"),
     "repository.visibility": _("Made public or private"),
     "star": _("Star given"),
     "comment": _("Comment written"),

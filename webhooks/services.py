@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import secrets
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import transaction
@@ -13,7 +14,7 @@ from django.utils import timezone
 
 from core.http import AddressInvalid, AddressRefused, NameUnresolved, check_url
 from core.netguard import networks
-from events.services import record
+from events.services import audit, record
 from events.types import Actor
 from events.wake import wake
 from repos.models import Repository
@@ -30,6 +31,7 @@ __all__ = [
     "deliver_due",
     "ping",
     "redeliver",
+    "switch_off",
     "update_webhook",
 ]
 MAX_WEBHOOKS = 20
@@ -68,14 +70,17 @@ def create_webhook(
         Repository.objects.select_for_update(no_key=True).get(pk=repository.pk)
         if Webhook.objects.filter(repository=repository).count() >= MAX_WEBHOOKS:
             raise TooManyWebhooks(f"A repository may have at most {MAX_WEBHOOKS} webhooks.")
-        return Webhook.objects.create(
+        webhook = Webhook.objects.create(
             repository=repository, created_by_id=actor.id, active=active, **values
         )
+        _audit("webhook.created", webhook, actor, after=_shown(webhook))
+        return webhook
 
 
 def update_webhook(
     webhook: Webhook,
     *,
+    actor: Actor,
     url: str | None = None,
     secret: str | None = None,
     events: Sequence[str] | None = None,
@@ -97,16 +102,32 @@ def update_webhook(
         "active": active,
     }
     values = _checked({name: value for name, value in given.items() if value is not None})
-    for name, value in values.items():
-        setattr(webhook, name, value)
-    if values:
-        webhook.save(update_fields=list(values))
+    changed = {name: value for name, value in values.items() if getattr(webhook, name) != value}
+    if not changed:
+        return webhook
+    before = _shown(webhook)
+    with transaction.atomic():
+        for name, value in changed.items():
+            setattr(webhook, name, value)
+        webhook.save(update_fields=list(changed))
+        _audit_change(webhook, actor, before, changed)
     return webhook
 
 
-def delete_webhook(webhook: Webhook) -> None:
+def switch_off(webhook: Webhook, *, actor: Actor) -> None:
+    """Send it nothing more, whatever else its settings say."""
+    before = _shown(webhook)
+    with transaction.atomic():
+        if Webhook.objects.filter(pk=webhook.pk, active=True).update(active=False):
+            webhook.active = False
+            _audit_change(webhook, actor, before, {"active": False})
+
+
+def delete_webhook(webhook: Webhook, *, actor: Actor) -> None:
     """Remove a webhook together with its deliveries; one being sent just now still arrives."""
-    webhook.delete()
+    with transaction.atomic():
+        _audit("webhook.deleted", webhook, actor, before=_shown(webhook))
+        webhook.delete()
 
 
 def ping(webhook: Webhook, *, actor: Actor) -> Delivery:
@@ -138,6 +159,51 @@ def redeliver(delivery: Delivery) -> Delivery:
         wake("webhooks.tasks.deliver", delivery.pk)
     delivery.refresh_from_db(fields=["state", "attempt_count", "next_attempt_at", "lease_until"])
     return delivery
+
+
+def _shown(webhook: Webhook) -> dict[str, object]:
+    """What history keeps of a webhook: no secret, and of the address only where it leads.
+
+    Many receivers take a path or a query for a password.
+    """
+    return {
+        "host": urlsplit(webhook.url).netloc.rpartition("@")[2],
+        "events": list(webhook.events),
+        "tag_filter": webhook.tag_filter,
+        "format": str(webhook.format),
+        "active": webhook.active,
+    }
+
+
+def _audit_change(
+    webhook: Webhook, actor: Actor, before: dict[str, object], changed: dict[str, object]
+) -> None:
+    if "secret" in changed:
+        _audit("webhook.secret_changed", webhook, actor)
+    if set(changed) == {"secret"}:
+        return
+    after = _shown(webhook)
+    names = [name for name in after if before[name] != after[name]]
+    _audit(
+        "webhook.changed",
+        webhook,
+        actor,
+        before={name: before[name] for name in names},
+        after={name: after[name] for name in names},
+        address_changed="url" in changed,
+    )
+
+
+def _audit(kind: str, webhook: Webhook, actor: Actor, **payload: object) -> None:
+    repository = webhook.repository
+    audit(
+        kind,
+        actor=actor,
+        repository_id=repository.pk,
+        repository_path=repository.path,
+        namespace_id=repository.namespace_id,
+        payload={"webhook_id": webhook.pk, **payload},
+    )
 
 
 def _checked(values: dict[str, object]) -> dict[str, object]:

@@ -9,6 +9,7 @@ NAMES = {
     "manifest.deleted": "manifest.deleted",
     "repository.created": "repository.created",
     "repository.deleted": "repository.deleted",
+    "repository.restored": "repository.restored",
     "repository.visibility": "repository.visibility",
     "repository.starred": "star",
     "comment.added": "comment",

@@ -91,7 +91,7 @@ def edit_webhook(request: HttpRequest, path: str, pk: int) -> HttpResponse:
     form = WebhookForm(_posted(request), webhook=webhook)
     if form.is_valid():
         try:
-            services.update_webhook(webhook, **form.cleaned_data)
+            services.update_webhook(webhook, actor=access.principal.actor, **form.cleaned_data)
         except (Invalid, Conflict) as error:
             _blame(form, error)
         else:
@@ -126,8 +126,8 @@ def webhook(request: HttpRequest, path: str, pk: int) -> HttpResponse:
 @require_POST
 def remove_webhook(request: HttpRequest, path: str, pk: int) -> HttpResponse:
     """Delete it and its deliveries; the dialog has asked."""
-    _access, webhook = _enter(request, path, pk)
-    services.delete_webhook(webhook)
+    access, webhook = _enter(request, path, pk)
+    services.delete_webhook(webhook, actor=access.principal.actor)
     messages.success(request, _("The webhook and its deliveries were deleted."))
     return redirect("webhooks", path)
 
