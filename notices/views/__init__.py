@@ -1,0 +1,1 @@
+"""Pages, buttons and feeds."""
