@@ -21,13 +21,14 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import api as accounts
+from accounts.api import account, organizations, robots, teams, tokens
 from accounts.rest import HubView
 from core.errors import NotFound
 from events import api as events
 from hubsite.apidocs import sections_of
+from notices import api as notices
 from registry import api as registry
-from repos.api import comments, people, repositories
+from repos.api import access, comments, invitations, people, renaming, repositories, trash
 from repos.converters import RepositoryConverter
 from webhooks import api as webhooks
 
@@ -82,38 +83,119 @@ def _below(tail: str, view: type[HubView], name: str) -> URLPattern:
 urlpatterns = [
     path("schema", SchemaView.as_view(), name="api-schema"),
     path("docs", docs, name="api-docs"),
-    path("users", accounts.UsersView.as_view(), name="api-users"),
-    path("user", accounts.UserView.as_view(), name="api-user"),
+    path("users", account.UsersView.as_view(), name="api-users"),
+    path("user", account.UserView.as_view(), name="api-user"),
+    path("user/rename", renaming.UserRenameView.as_view(), name="api-user-rename"),
+    path("user/access", access.UserAccessView.as_view(), name="api-user-access"),
     path("user/stars", repositories.StarsView.as_view(), name="api-stars"),
-    path("tokens", accounts.TokensView.as_view(), name="api-tokens"),
-    path("tokens/<int:id>", accounts.TokenView.as_view(), name="api-token"),
-    path("organizations", accounts.OrganizationsView.as_view(), name="api-organizations"),
+    path("user/notices", notices.NoticesView.as_view(), name="api-notices"),
+    path("user/notices/read", notices.NoticesReadView.as_view(), name="api-notices-read"),
+    path("tokens", tokens.TokensView.as_view(), name="api-tokens"),
+    path("tokens/<int:id>", tokens.TokenView.as_view(), name="api-token"),
+    path("tokens/<int:id>/rotate", tokens.RotateView.as_view(), name="api-token-rotate"),
+    path(
+        "namespaces/<namespace:namespace>/robots",
+        robots.RobotsView.as_view(),
+        name="api-robots",
+    ),
+    path(
+        "namespaces/<namespace:namespace>/robots/<namespace:robot>",
+        robots.RobotView.as_view(),
+        name="api-robot",
+    ),
+    path(
+        "namespaces/<namespace:namespace>/robots/<namespace:robot>/tokens",
+        robots.RobotTokensView.as_view(),
+        name="api-robot-tokens",
+    ),
+    path(
+        "namespaces/<namespace:namespace>/robots/<namespace:robot>/tokens/<int:id>",
+        robots.RobotTokenView.as_view(),
+        name="api-robot-token",
+    ),
+    path(
+        "namespaces/<namespace:namespace>/robots/<namespace:robot>/tokens/<int:id>/rotate",
+        robots.RobotRotateView.as_view(),
+        name="api-robot-token-rotate",
+    ),
+    path("namespaces/<namespace:namespace>/trash", trash.TrashView.as_view(), name="api-trash"),
+    path(
+        "namespaces/<namespace:namespace>/trash/<int:id>",
+        trash.TrashedView.as_view(),
+        name="api-trashed",
+    ),
+    path(
+        "namespaces/<namespace:namespace>/trash/<int:id>/restore",
+        trash.RestoreView.as_view(),
+        name="api-restore",
+    ),
+    path("organizations", organizations.OrganizationsView.as_view(), name="api-organizations"),
     path(
         "organizations/<namespace:org>",
-        accounts.OrganizationView.as_view(),
+        organizations.OrganizationView.as_view(),
         name="api-organization",
     ),
     path(
-        "organizations/<namespace:org>/members", accounts.MembersView.as_view(), name="api-members"
+        "organizations/<namespace:org>/rename",
+        renaming.OrganizationRenameView.as_view(),
+        name="api-organization-rename",
+    ),
+    path(
+        "organizations/<namespace:org>/members",
+        organizations.MembersView.as_view(),
+        name="api-members",
     ),
     path(
         "organizations/<namespace:org>/members/<namespace:username>",
-        accounts.MemberView.as_view(),
+        organizations.MemberView.as_view(),
         name="api-member",
     ),
-    path("organizations/<namespace:org>/teams", accounts.TeamsView.as_view(), name="api-teams"),
+    path(
+        "organizations/<namespace:org>/transfer",
+        organizations.OwnershipView.as_view(),
+        name="api-organization-transfer",
+    ),
+    path(
+        "organizations/<namespace:org>/invitations",
+        organizations.InvitationsView.as_view(),
+        name="api-invitations",
+    ),
+    path(
+        "organizations/<namespace:org>/invitations/<int:id>",
+        organizations.InvitationView.as_view(),
+        name="api-invitation",
+    ),
+    path(
+        "organizations/<namespace:org>/invitations/<int:id>/resend",
+        organizations.InvitationResendView.as_view(),
+        name="api-invitation-resend",
+    ),
+    path("organizations/<namespace:org>/teams", teams.TeamsView.as_view(), name="api-teams"),
+    path(
+        "organizations/<namespace:org>/teams/<namespace:team>",
+        teams.TeamView.as_view(),
+        name="api-team",
+    ),
     path(
         "organizations/<namespace:org>/teams/<namespace:team>/members",
-        accounts.TeamMembersView.as_view(),
+        teams.TeamMembersView.as_view(),
         name="api-team-members",
     ),
     path(
         "organizations/<namespace:org>/teams/<namespace:team>/members/<namespace:username>",
-        accounts.TeamMemberView.as_view(),
+        teams.TeamMemberView.as_view(),
         name="api-team-member",
     ),
+    path("invitations/accept", invitations.AcceptView.as_view(), name="api-invitation-accept"),
     path("search", repositories.SearchView.as_view(), name="api-search"),
     path("events", events.EventsView.as_view(), name="api-events"),
+    path("audit", events.AuditView.as_view(), name="api-audit"),
+    path("user/audit", events.AccountAuditView.as_view(), name="api-account-audit"),
+    path(
+        "namespaces/<namespace:namespace>/audit",
+        events.NamespaceAuditView.as_view(),
+        name="api-namespace-audit",
+    ),
     path("repositories", repositories.RepositoriesView.as_view(), name="api-repositories"),
     _below(
         "/webhooks/<int:id>/deliveries/<int:delivery>/redeliver",
@@ -126,16 +208,31 @@ urlpatterns = [
     _below("/webhooks/<int:id>", webhooks.WebhookView, "webhook"),
     _below("/deliveries/<int:delivery>/redeliver", webhooks.DeliveryRedeliverView, "redeliver"),
     _below("/teams/<namespace:org>/<namespace:team>", people.TeamGrantView, "team-grant"),
-    _below("/collaborators/<namespace:username>", people.CollaboratorView, "collaborator"),
+    _below("/collaborators/<account:username>", people.CollaboratorView, "collaborator"),
+    _below("/comments/<int:id>/hidden", comments.HiddenView, "comment-hidden"),
     _below("/comments/<int:id>", comments.CommentView, "comment"),
+    _below("/tags/<tag:tag>/history", registry.TagHistoryView, "tag-history"),
+    _below("/tags/<tag:tag>/rollback", registry.TagRollbackView, "tag-rollback"),
     _below("/tags/<tag:tag>", registry.TagView, "tag"),
+    _below("/aliases/<int:id>", renaming.AliasView, "alias"),
     _below("/webhooks", webhooks.WebhooksView, "webhooks"),
     _below("/teams", people.TeamGrantsView, "team-grants"),
+    _below("/invitations/<int:id>/resend", invitations.ResendView, "repository-invitation-resend"),
+    _below("/invitations/<int:id>", invitations.RepositoryInvitationView, "repository-invitation"),
+    _below("/invitations", invitations.RepositoryInvitationsView, "repository-invitations"),
+    _below("/access-requests/<int:id>", access.AccessRequestView, "access-request"),
+    _below("/access-requests", access.AccessRequestsView, "access-requests"),
+    _below("/access", access.RepositoryAccessView, "repository-access"),
     _below("/collaborators", people.CollaboratorsView, "collaborators"),
     _below("/comments", comments.CommentsView, "comments"),
     _below("/tags", registry.TagsView, "tags"),
     _below("/star", repositories.StarView, "star"),
+    _below("/watch", notices.WatchView, "watch"),
+    _below("/rename", renaming.RenameView, "rename"),
+    _below("/transfer", renaming.TransferView, "transfer"),
+    _below("/aliases", renaming.AliasesView, "aliases"),
     _below("/events", events.RepositoryEventsView, "repository-events"),
+    _below("/audit", events.RepositoryAuditView, "repository-audit"),
     _below("", repositories.RepositoryView, "repository"),
     re_path("", UnknownView.as_view()),
 ]

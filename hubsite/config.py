@@ -7,6 +7,7 @@ and reported by `notes`.
 from __future__ import annotations
 
 import ipaddress
+import json
 import os
 import re
 import sys
@@ -23,6 +24,8 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from hubsite.config_signin import SignInConfig
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
@@ -30,7 +33,7 @@ class ConfigError(SystemExit):
     """A value that stops the start; the message is one line a problem."""
 
 
-class Config(BaseSettings):
+class Config(SignInConfig, BaseSettings):
     """The typed tree. Units are in the names: `_s` seconds, `_bytes` bytes."""
 
     model_config = SettingsConfigDict(
@@ -71,7 +74,9 @@ class Config(BaseSettings):
     signup: Literal["open", "closed"] = "open"
     """Whether people may sign up by themselves."""
     signups_per_hour: int = Field(default=100, ge=1)
-    """How many accounts one address may make in an hour."""
+    """How many accounts one address may ask for in an hour, on the page and by the API each."""
+    repositories_per_hour: int = Field(default=30, ge=1)
+    """How many repositories one person may make by hand in an hour; pushes make any number."""
     email_url: str = "console:"
     """Where mail goes: `console:` prints it, `smtp://user:password@host:port` sends it."""
     email_from: str = "hub@localhost"
@@ -90,6 +95,9 @@ class Config(BaseSettings):
     """Web server processes."""
     web_threads: int = Field(default=16, ge=1, le=256)
     """Requests a web server process handles at once."""
+    web_memory_mib: int = Field(default=32, ge=0, le=4096)
+    """Memory, in MiB, in which each web server process keeps answers of the registry to give them
+    again while nothing they depend on has changed; 0 has every request answered anew."""
     task_slots: int = Field(default=4, ge=1, le=64)
     """Background tasks that run at once."""
     task_lease_s: float = Field(default=60, ge=1, le=3600)
@@ -97,6 +105,15 @@ class Config(BaseSettings):
 
     token_lifetime_s: int = Field(default=300, ge=60, le=900)
     """Life of a registry token."""
+    refresh_token_lifetime_s: int = Field(default=90 * 24 * 3600, ge=60)
+    """How long a client that was signed in for good may rest before it has to sign in again."""
+    token_max_days: int = Field(default=0, ge=0)
+    """The longest life of an access token in days, also of one that asks for no end; 0 for none."""
+    token_services: list[str] = []
+    """Other registries to sign tokens for, by the `service` name in their configuration."""
+    v1: Literal["search", "images"] = "images"
+    """How much of the registry API of 2013 is served under /v1: `search` for `docker search` and
+    signing in only, `images` for pulling and changing tags as well."""
     max_blob_bytes: int = Field(default=20 * 1024**3, ge=1)
     """The largest blob."""
     upload_lifetime_s: int = Field(default=24 * 3600, ge=1)
@@ -107,6 +124,8 @@ class Config(BaseSettings):
     """How long a manifest that lost its last tag is left alone."""
     discard_grace_s: int = Field(default=2 * 3600, ge=0)
     """How long bytes outlive the row that named them; at least the longest download."""
+    trash_days: int = Field(default=7, ge=0, le=365)
+    """How many days a deleted repository or tag can be restored; 0 deletes for good at once."""
     collect_interval_s: int = Field(default=60, ge=1)
     """How often the collector looks for work."""
 
@@ -118,6 +137,15 @@ class Config(BaseSettings):
     """How long to wait after each failed delivery; after the last one the hub gives up."""
     webhook_timeout_s: float = Field(default=15, gt=0, le=60)
     """How long a receiver may take to answer."""
+    delivery_days: int = Field(default=90, ge=0, le=36500)
+    """How many days the log of webhook deliveries goes back; 0 keeps it for ever."""
+
+    audit_days: int = Field(default=365, ge=0, le=36500)
+    """How many days the audit log goes back, further where a delivery is; 0 keeps it for ever."""
+    notice_days: int = Field(default=90, ge=1, le=36500)
+    """How many days people find what they were told on their notifications page."""
+    digest_hour: int = Field(default=6, ge=0, le=23)
+    """The hour of the day, in UTC, at which people get the daily mail of what they watch."""
 
     @field_validator("external_url")
     @classmethod
@@ -131,6 +159,14 @@ class Config(BaseSettings):
     def _networks(cls, value: list[str]) -> list[str]:
         for text in value:
             ipaddress.ip_network(text)
+        return value
+
+    @field_validator("token_services")
+    @classmethod
+    def _services(cls, value: list[str]) -> list[str]:
+        for text in value:
+            if not re.fullmatch(r"[!#-\[\]-~]{1,200}", text):  # a challenge quotes it
+                raise ValueError("a name has 1 to 200 ASCII characters, no space, quote, backslash")
         return value
 
     @field_validator("broker_url")
@@ -161,8 +197,12 @@ class Config(BaseSettings):
         )
 
 
-FROM_FILES = ("secret_key", "encryption_keys", "admin_password", "database_url", "broker_url")
-_SECRET = ("SECRET", "PASSWORD", "KEYS", "DATABASE_URL", "BROKER_URL", "EMAIL_URL")
+FROM_FILES = (
+    *("secret_key", "encryption_keys", "admin_password", "database_url", "broker_url", "oidc"),
+    *("github_client_secret", "gitlab_client_secret", "google_client_secret"),
+    *("bitbucket_client_secret", "ldap_bind_password"),
+)
+_SECRET = ("SECRET", "PASSWORD", "KEYS", "DATABASE_URL", "BROKER_URL", "EMAIL_URL", "OIDC")
 
 
 class _Values(PydanticBaseSettingsSource):
@@ -227,8 +267,20 @@ def _from_secret_files() -> dict[str, Any]:
             raise ConfigError(f"HUB_{name.upper()}_FILE: {path}: {error.strerror}") from error
         except UnicodeDecodeError as error:
             raise ConfigError(f"HUB_{name.upper()}_FILE: {path}: not UTF-8 text") from error
-        found[name] = text.splitlines() if name == "encryption_keys" else text
+        found[name] = _parsed(name, text)
     return found
+
+
+def _parsed(name: str, text: str) -> Any:
+    """A list of keys has one a line; what is JSON in the environment is JSON in a file."""
+    if name == "encryption_keys":
+        return text.splitlines()
+    if name != "oidc":
+        return text
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ConfigError("HUB_OIDC_FILE: must hold JSON") from error
 
 
 def _from_yaml() -> dict[str, Any]:
@@ -249,6 +301,15 @@ def _from_yaml() -> dict[str, Any]:
     return document
 
 
+def sources() -> dict[str, str]:
+    """Where the value of each field comes from: the first that has one wins."""
+    found = dict.fromkeys(Config.model_fields, "default")
+    found |= dict.fromkeys(_from_legacy(), "old name")
+    found |= dict.fromkeys(_from_yaml(), "file")
+    found |= {n: "secret file" for n in FROM_FILES if os.environ.get(f"HUB_{n.upper()}_FILE")}
+    return found | {n: "environment" for n in found if os.environ.get(f"HUB_{n.upper()}")}
+
+
 def _unknown_names() -> list[str]:
     known = {f"HUB_{name.upper()}" for name in Config.model_fields} | {"HUB_CONFIG"}
     known |= {f"HUB_{name.upper()}_FILE" for name in FROM_FILES}
@@ -263,6 +324,9 @@ def load() -> Config:
     except ValidationError as error:
         lines = []
         for problem in error.errors():
+            if not problem["loc"]:  # two settings that do not go together
+                lines.append(problem["msg"].removeprefix("Value error, "))
+                continue
             key = "HUB_" + "__".join(str(part) for part in problem["loc"]).upper()
             shown = _shown(key, problem["input"])
             lines.append(f"{key}: found {shown}: {problem['msg']}")
@@ -296,17 +360,20 @@ def reference() -> str:
         "Environment variables win over the YAML file named by `HUB_CONFIG` (same names in lower",
         "case without `HUB_`), which wins over the defaults. Lists and maps in the environment",
         "are JSON. `HUB_SECRET_KEY`, `HUB_ENCRYPTION_KEYS`, `HUB_ADMIN_PASSWORD`,",
-        "`HUB_DATABASE_URL` and `HUB_BROKER_URL` may come from a file named by the same name with",
-        "`_FILE` at the end. A bad value stops the start with one line. `_s` is seconds, `_bytes`",
-        "is bytes.",
+        "`HUB_DATABASE_URL`, `HUB_BROKER_URL`, `HUB_OIDC`, `HUB_LDAP_BIND_PASSWORD` and each",
+        "`HUB_…_CLIENT_SECRET` may come from a file named by the same name with `_FILE` at the",
+        "end. A bad value stops the start with one line. `_s` is seconds, `_bytes` is bytes.",
         "",
         "| name | default | what it does |",
         "|---|---|---|",
     ]
-    for name, field in Config.model_fields.items():
+    # Signing in last, the longest part.
+    for name in sorted(Config.model_fields, key=SignInConfig.model_fields.__contains__):
+        field = Config.model_fields[name]
         default = "./data" if name == "data_dir" else field.default
         shown = "" if default in ("", None) else f"`{default}`"
-        lines.append(f"| `HUB_{name.upper()}` | {shown} | {field.description} |")
+        meaning = " ".join((field.description or "").split())
+        lines.append(f"| `HUB_{name.upper()}` | {shown} | {meaning} |")
     return "\n".join(lines) + "\n"
 
 

@@ -9,6 +9,7 @@ from celery import current_app
 from django.conf import settings
 from django.core.cache import cache
 from django.db import DatabaseError, connection
+from django.db.models import Exists, OuterRef, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 
@@ -16,7 +17,7 @@ from accounts.authentication import principal_from
 from core.address import client_address
 from core.errors import HubError, NotFound
 from events.models import Event, QueueMessage, Tick
-from registry.models import Blob, DiscardedObject, UploadSession
+from registry.models import Blob, BlobLink, DiscardedObject, TagMove, UploadSession
 from repos.models import Repository
 from storage.factory import get_store
 from webhooks.models import Delivery
@@ -31,9 +32,14 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 def readyz(request: HttpRequest) -> HttpResponse:
     """Database, store and broker, one line each; 503 unless all answer."""
-    found = {name: _ask(check) for name, check in _CHECKS.items()}
+    found = states()
     ready = all(line == "ok" for line in found.values())
     return JsonResponse(found, status=200 if ready else 503)
+
+
+def states() -> dict[str, str]:
+    """`ok`, or what failed, for each thing the hub needs."""
+    return {name: _ask(check) for name, check in _CHECKS.items()}
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
@@ -83,8 +89,31 @@ _CHECKS: dict[str, Callable[[], None]] = {
 }
 
 
+def _trashed() -> QuerySet[Repository]:
+    return Repository.objects.filter(state=Repository.State.TRASHED)
+
+
+def _trash_bytes() -> int:
+    """Of blobs that nothing but repositories in the trash holds: what emptying it would free."""
+    if not _trashed().exists():
+        return 0
+    inside = BlobLink.objects.filter(blob=OuterRef("pk"), repository__in=_trashed())
+    outside = BlobLink.objects.filter(blob=OuterRef("pk")).exclude(repository__in=_trashed())
+    rows = Blob.objects.filter(Exists(inside), ~Exists(outside))
+    return int(rows.aggregate(total=Sum("size"))["total"] or 0)
+
+
+def _undoable_tags() -> QuerySet[TagMove]:
+    return TagMove.objects.filter(
+        kind=TagMove.Kind.DELETE, keep_until__gt=timezone.now(), manifest__isnull=False
+    )
+
+
 def _gauges() -> Iterator[tuple[str, float]]:
     yield "repositories", Repository.objects.filter(state=Repository.State.ACTIVE).count()
+    yield "repositories_in_trash", _trashed().count()
+    yield "trash_bytes", _trash_bytes()
+    yield "tags_in_trash", _undoable_tags().count()
     yield "blobs", Blob.objects.count()
     yield "uploads_open", UploadSession.objects.count()
     yield "objects_discarded", DiscardedObject.objects.count()

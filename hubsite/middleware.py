@@ -15,11 +15,15 @@ from django.urls import get_resolver, reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.http import urlencode
 
-from core.errors import HubError, Unauthenticated, status_of
+from core.address import client_address
+from core.errors import HubError, NotFound, Unauthenticated, status_of
 from core.logs import request_id
+from events.types import Origin, origin
 from hubsite.roles import REGISTRY_PREFIXES, REGISTRY_URLCONF
+from repos.errors import Moved
 
 Next = Callable[[HttpRequest], HttpResponseBase]
+_MOST = 2**63 - 1
 _ID = re.compile(r"[0-9A-Za-z-]{8,64}")
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -30,7 +34,8 @@ PERMISSIONS_POLICY = "camera=(), geolocation=(), microphone=(), payment=(), usb=
 
 
 class RequestIdMiddleware:
-    """Gives each request an id that its log lines and error answers carry."""
+    """Gives each request an id that its log lines and error answers carry, and notes whence it
+    comes for the audit log."""
 
     def __init__(self, get_response: Next) -> None:
         self.get_response = get_response
@@ -38,6 +43,7 @@ class RequestIdMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         given = request.META.get("HTTP_X_REQUEST_ID", "") if settings.HUB.trusted_proxies else ""
         request_id.set(given if _ID.fullmatch(given) else uuid.uuid4().hex)
+        origin.set(_origin(request))
         response = self.get_response(request)
         response["X-Request-Id"] = request_id.get()
         return response
@@ -90,15 +96,43 @@ class HubErrorMiddleware:
             return HttpResponse("This address is not valid.\n", "text/plain", status=400)
         return self.get_response(request)
 
+    def process_view(
+        self, request: HttpRequest, view: object, args: object, values: dict[str, object]
+    ) -> HttpResponse | None:
+        """No row has a number that no column can hold, and not every look-up takes one. REST
+        answers for itself."""
+        large = any(isinstance(value, int) and value > _MOST for value in values.values())
+        if large and not request.path_info.startswith("/api/"):
+            return self.process_exception(
+                request, NotFound("There is nothing here that you may see.")
+            )
+        return None
+
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """A page for what we know; anything else goes on to become a 500."""
         if not isinstance(error, HubError):
             return None
         if isinstance(error, Unauthenticated):
             return _to_login(request)
+        if isinstance(error, Moved) and request.method in ("GET", "HEAD"):
+            return _to_present(request, error)
         status = status_of(error)
         template = "404.html" if status == 404 else "error.html"
-        return render(request, template, {"error": error, "status": status}, status=status)
+        context = {"error": error, "status": status, "about": _repository_of(request)}
+        return render(request, template, context, status=status)
+
+
+def _origin(request: HttpRequest) -> Origin:
+    client = request.META.get("HTTP_USER_AGENT", "")[:200]
+    if not client.isprintable():
+        client = "".join(c for c in client if c.isprintable())
+    return Origin(client_address(request.META, settings.HUB.trusted_proxies), client)
+
+
+def _repository_of(request: HttpRequest) -> str:
+    """The repository an address is about, whether there is one or not."""
+    match = request.resolver_match
+    return str(match.kwargs.get("path", "")) if match is not None else ""
 
 
 def _is_registry(path: str) -> bool:
@@ -112,6 +146,13 @@ def _to_login(request: HttpRequest) -> HttpResponse:
     response = HttpResponse(status=401)
     response["HX-Redirect"] = address
     return response
+
+
+def _to_present(request: HttpRequest, error: Moved) -> HttpResponse:
+    """The same page of a repository under its present name."""
+    old, address = f"/{error.old}", request.get_full_path()
+    rest = address.removeprefix(old) if address.startswith(old) else ""
+    return redirect(f"/{error.new}{rest}")
 
 
 def _page_of(request: HttpRequest) -> str:

@@ -5,13 +5,23 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.db import OperationalError
 from django.http import Http404
+from django.urls import reverse
 from rest_framework.exceptions import APIException, ErrorDetail, NotAuthenticated, ValidationError
 from rest_framework.response import Response
 
-from core.errors import HubError, NotFound, TooLarge, Unauthenticated, Unavailable, status_of
+from core.errors import (
+    Denied,
+    HubError,
+    NotFound,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+    status_of,
+)
 
 CONTENT_TYPE = "application/problem+json"
 TITLES = {
@@ -67,6 +77,9 @@ def problem(
 
 def _of_hub_error(error: HubError) -> Response:
     response = problem(status_of(error), error.code.lower(), error.message, reasons=error.reasons)
+    if isinstance(error, Denied):
+        page = reverse("help-reasons")
+        response.data["type"] = f"{settings.HUB.external_url}{page}#{error.code.lower()}"
     if isinstance(error, Unauthenticated):
         response["WWW-Authenticate"] = 'Bearer realm="Hub"'
     if isinstance(error.detail, dict) and "retry_after_s" in error.detail:

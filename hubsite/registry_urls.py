@@ -6,5 +6,6 @@ from django.urls import include, path
 
 urlpatterns = [
     path("", include("tokens.urls")),
+    path("", include("registry.v1.urls")),
     path("", include("registry.v2.urls")),
 ]

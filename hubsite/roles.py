@@ -2,5 +2,5 @@
 
 from __future__ import annotations
 
-REGISTRY_PREFIXES = ("/v1", "/v2", "/token")
+REGISTRY_PREFIXES = ("/v1", "/v2", "/token", "/_ping")
 REGISTRY_URLCONF = "hubsite.registry_urls"

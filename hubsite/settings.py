@@ -6,9 +6,10 @@ import secrets
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from hubsite import config
+from hubsite import config, signin
 
 HUB = config.load()
+HUB_SOURCES = config.sources()
 BASE_DIR = config.BASE_DIR
 VERSION = "0.1.0"
 
@@ -35,7 +36,7 @@ def _database(url: str) -> dict[str, Any]:
     parts = urlsplit(url)
     if parts.scheme.startswith("sqlite"):
         return {
-            "ENGINE": "django.db.backends.sqlite3",
+            "ENGINE": "core.sqlite",
             "NAME": unquote(url.partition(":///")[2]),
             "CONN_MAX_AGE": None,  # one connection a thread; opening one costs three pragmas
             # A browser suite and its server share one file, hence no in-memory test database.
@@ -92,6 +93,10 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    *signin.provider_apps(HUB),
+    "allauth.usersessions",
     "django_htmx",
     "drf_spectacular",
     "rest_framework",
@@ -101,7 +106,9 @@ INSTALLED_APPS = [
     "repos",
     "tokens",
     "registry",
+    "search",
     "webhooks",
+    "notices",
     "hubsite",
 ]
 # The registry lane answers /v1, /v2 and /token before any of the portal's middleware runs.
@@ -116,6 +123,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "hubsite.signin_life.SessionLifeMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -153,29 +161,58 @@ CACHES = {
 }
 
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = [
+    *signin.directory_backends(HUB),
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
 PASSWORD_HASHERS = ["accounts.hashers.Argon2idHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {
         "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
-        "OPTIONS": {"min_length": 10},
+        "OPTIONS": {"min_length": 12},
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+PASSWORD_RESET_TIMEOUT = 3600  # of the link in the mail, in seconds
 LOGIN_REDIRECT_URL = "home"
 LOGIN_URL = "account_login"
 LOGOUT_REDIRECT_URL = "home"
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*"]
-ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_EMAIL_VERIFICATION = "mandatory" if HUB.verifies_email else "none"
+ACCOUNT_EMAIL_CONFIRMATION_EXPIRE_DAYS = 1
+ACCOUNT_EMAIL_NOTIFICATIONS = HUB.verifies_email  # only confirmed addresses are told of changes
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = HUB.reauthenticate_after_s
 ACCOUNT_FORMS = {"add_email": "accounts.forms.AddEmailForm"}
+# The key is a name together with an address: nobody is locked out by somebody elsewhere.
+ACCOUNT_RATE_LIMITS = {
+    "login_failed": "20/m/ip,5/300s/key",
+    "signup": f"{HUB.signups_per_hour}/h/ip",
+    "reset_password": "10/h/ip,3/h/key",
+}
 ALLAUTH_TRUSTED_PROXY_COUNT = HUB.trusted_proxies
+MFA_ADAPTER = "accounts.adapter.MfaAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_FORMS = {
+    "add_webauthn": "accounts.forms.AddKeyForm",
+    "authenticate_webauthn": "accounts.forms.KeyForm",
+    "login_webauthn": "accounts.forms.PasskeyLoginForm",
+    "reauthenticate_webauthn": "accounts.forms.ConfirmWithKeyForm",
+}
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # where it matters nobody signs in without a confirmed one
+MFA_TOTP_TOLERANCE = 1  # clocks differ by up to half a minute
+SOCIALACCOUNT_ADAPTER = "accounts.adapter.SocialAccountAdapter"
+SOCIALACCOUNT_AUTO_SIGNUP = False  # a name is an address here, so that people choose it
+SOCIALACCOUNT_PROVIDERS = signin.provider_settings(HUB)
+SOCIALACCOUNT_FORMS = {"signup": "accounts.forms.SocialSignupForm"}
+globals().update(signin.directory_settings(HUB))
 
-SESSION_COOKIE_AGE = 14 * 24 * 3600
+SESSION_COOKIE_AGE = HUB.session_life_s
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_NAME = "__Host-session" if HTTPS else "hub_session"
@@ -237,6 +274,12 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api",
     "SCHEMA_COERCE_PATH_PK": False,
+    # Several fields called `role` hold different words; a set shared by two fields has one name.
+    "ENUM_NAME_OVERRIDES": {
+        "RoleEnum": "repos.models.Role",
+        "RobotRoleEnum": "accounts.models.RobotRole",
+        "MemberRoleEnum": "accounts.models.Membership.Role",
+    },
 }
 
 CELERY_BROKER_URL = "hubdb://" if HUB.broker_url == "embedded" else HUB.broker_url

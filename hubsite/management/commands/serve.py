@@ -155,6 +155,8 @@ def child_environment() -> tuple[dict[str, str], list[str]]:
     """What the children get to see, and the lines that tell of anything chosen here."""
     hub = settings.HUB
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    # The C library otherwise keeps the 19 MiB of a password hash for each thread that made one.
+    environment.setdefault("MALLOC_MMAP_THRESHOLD_", str(256 * 1024))
     lines = config.notes()
     if "webhook_allow_networks" not in hub.model_fields_set:
         environment["HUB_WEBHOOK_ALLOW_NETWORKS"] = LOOPBACK

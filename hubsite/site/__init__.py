@@ -1,0 +1,1 @@
+"""The administration of the hub: pages that only its administrators know of."""
