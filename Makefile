@@ -6,10 +6,10 @@ UV = $(firstword $(wildcard $(BIN)/uv) $(shell command -v uv))
 COMPILE = $(UV) pip compile --quiet --python-version 3.11 --generate-hashes --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test check fmt openapi lock
+.PHONY: help setup setup-dev run test check fmt openapi lock distribution
 
 help: ## Print this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.stamp ## Create .venv and install what the hub needs
 
@@ -32,10 +32,14 @@ fmt: setup-dev ## Format Python and templates, fix what lint can fix
 openapi: setup-dev ## Write docs/openapi.yaml anew
 	$(BIN)/python manage.py spectacular --file docs/openapi.yaml
 
+distribution: setup ## Write what another registry needs to accept our tokens; SERVICE=its name
+	@exec $(BIN)/python manage.py registry_config $(if $(SERVICE),--service '$(SERVICE)')
+
 lock: setup-dev ## Resolve requirements*.in into requirements*.txt with hashes
 	@test -n "$(UV)" || { echo "uv is needed: $(BIN)/pip install uv"; exit 1; }
 	$(COMPILE) --output-file requirements.txt requirements.in
 	$(COMPILE) --output-file requirements-dev.txt requirements-dev.in
+	$(COMPILE) --output-file requirements-ldap.txt requirements-ldap.in
 
 $(BIN)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \

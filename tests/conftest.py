@@ -9,12 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.cache import cache
 
+from accounts.hashers import Argon2idHasher
 from events import wake
+from repos.services import aliases, refusals
 from storage.factory import get_store
 from tests.hub import RunningHub
 
+# No collected files: each client of a test would look at every one of them first.
+settings.STATIC_ROOT = str(Path(os.environ["HUB_TEST_DATA"]) / "static")
+Path(settings.STATIC_ROOT).mkdir(exist_ok=True)
+# Real hashes, made in no time; hubs in processes of their own hash as always.
+Argon2idHasher.time_cost, Argon2idHasher.memory_cost = 1, 64
 PLAIN_STATIC = "django.contrib.staticfiles.storage.StaticFilesStorage"
 
 
@@ -31,10 +39,17 @@ def _plain_static(settings: Any) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _fresh(tmp_path: Path, settings: Any, request: pytest.FixtureRequest) -> Iterator[None]:
-    """Each test has a store of its own."""
+def _fresh(
+    tmp_path: Path,
+    settings: Any,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[None]:
+    """Each test has a store of its own; uses of former names are written when a test says so."""
+    monkeypatch.setattr(aliases, "_start_timer", lambda: None)
     settings.HUB = settings.HUB.model_copy(update={"storage_options": {"root": tmp_path / "store"}})
     get_store.cache_clear()
+    refusals._noted.clear()
     yield
     get_store.cache_clear()
     if "db" in request.fixturenames or "transactional_db" in request.fixturenames:

@@ -44,6 +44,7 @@ class RunningHub:
             "HUB_EXTERNAL_URL": self.url,
             "HUB_DATA_DIR": str(self.data_dir),
             "HUB_TASK_LEASE_S": "3",
+            "HUB_REPOSITORIES_PER_HOUR": "10000",
             "HUB_WEBHOOK_RETRY_DELAYS_S": "[0.5, 1, 2, 4]",
             "HUB_WEBHOOK_SHOW_PRIVATE_RESPONSES": "true",
             "HUB_COLLECT_INTERVAL_S": "1",

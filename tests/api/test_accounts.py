@@ -11,8 +11,10 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import AccessToken, Membership, User
+from accounts.models import AccessToken, Membership, OutgoingMail, User
 from accounts.services.signup import create_user
+from events.models import Event
+from repos import limits
 from repos.models import Repository
 from tests.api.conftest import Caller, World
 from tests.unit.registry.pushing import make_person
@@ -85,11 +87,9 @@ def test_sign_up_is_rated_by_address(nobody: Caller, settings: Any) -> None:
     assert nobody("POST", "users", {}, REMOTE_ADDR="192.0.2.1").status_code == 400
 
 
-def test_comments_are_rated_by_person(world: World, settings: Any) -> None:
-    settings.REST_FRAMEWORK = {
-        **settings.REST_FRAMEWORK,
-        "DEFAULT_THROTTLE_RATES": {"comment": "1/min"},
-    }
+def test_comments_are_rated_by_person(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Event.objects.filter(kind="comment.added", actor_name="reader").count()
+    monkeypatch.setitem(limits._LIMITS, "comment.added", ((before + 1, 60),))
     path = "repositories/acme/app/comments"
     statuses = [world["reader"]("POST", path, {"body": "x"}).status_code for _ in range(2)]
     assert statuses == [201, 429]
@@ -117,6 +117,10 @@ def test_tokens(as_alice: Caller, alice: User, nobody: Caller, call_as: Any) -> 
         "created_at",
         "expires_at",
         "last_used_at",
+        "last_used_address",
+        "last_used_client",
+        "rotated_at",
+        "previous_until",
         "token",
     }
     assert token["scopes"] == scopes
@@ -222,3 +226,43 @@ def test_an_address_is_taken_whatever_its_case(nobody: Caller) -> None:
     create_user(username="alice", email="alice@example.com", password=PASSWORD)
     body = signup("bob", email="ALICE@Example.com")
     assert nobody("POST", "users", body).status_code == 409
+
+
+def test_where_addresses_are_confirmed_a_known_one_is_answered_alike(
+    nobody: Caller, settings: Any
+) -> None:
+    create_user(username="alice", email="alice@example.com", password=PASSWORD)
+    settings.ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+    known = nobody("POST", "users", signup("bob", email="ALICE@Example.com"))
+    fresh = nobody("POST", "users", signup("bob", email="Carol@Example.com"))
+    assert known.status_code == fresh.status_code == 201
+    assert known.json() == {"username": "bob", "email": "alice@example.com"}
+    assert fresh.json() == {"username": "bob", "email": "carol@example.com"}
+    assert [mail.to for mail in OutgoingMail.objects.order_by("pk")] == [
+        "alice@example.com",
+        "carol@example.com",
+    ]
+    assert nobody("POST", "users", signup("alice", email="x@example.com")).status_code == 409
+
+
+def test_an_address_fits_into_its_column(nobody: Caller) -> None:
+    long = f"{'a' * 60}@{'.'.join(['b' * 50] * 4)}.example.com"
+    assert nobody("POST", "users", signup("bob", email=long)).status_code == 400
+
+
+def test_people_are_found_by_three_characters_of_their_names(
+    world: World, as_alice: Caller, nobody: Caller
+) -> None:
+    for n in range(12):
+        make_person(f"many-{n:02}")
+    found = as_alice("GET", "users?q=RIT").json()
+    assert found == {"results": [{"username": "writer"}], "next": None}
+    assert len(as_alice("GET", "users?q=many").json()["results"]) == 10
+    assert as_alice("GET", "users?q=%25%25%25").json()["results"] == []
+    assert as_alice("GET", "users?q=w__t").json()["results"] == []
+    for text in ("", "ri", "%20r%20"):
+        assert as_alice("GET", f"users?q={text}").json()["code"] == "too_short"
+    User.objects.filter(username="writer").update(is_active=False)
+    assert as_alice("GET", "users?q=writer").json()["results"] == []
+    assert nobody("GET", "users?q=reader").status_code == 401
+    assert world["pull token"]("GET", "users?q=reader").status_code == 403

@@ -108,6 +108,7 @@ def test_attempts(world: World, django_assert_max_num_queries: Any) -> None:
                 response_excerpt="queued",
                 response_size=6,
             )
+    world["boss"]("GET", f"{BASE}/{hook.pk}")  # the first use of a token is noted
     with django_assert_max_num_queries(11):
         page = world["boss"]("GET", f"{BASE}/{hook.pk}/deliveries").json()
     row = page["results"][0]

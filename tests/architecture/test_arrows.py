@@ -13,7 +13,7 @@ from tests.architecture.sources import APPS, Import, Source, imports, sources
 # From the top; apps on one level are blind to one another.
 LEVELS = (
     {"hubsite"},
-    {"webhooks"},
+    {"webhooks", "search", "notices"},
     {"registry", "tokens"},
     {"repos"},
     {"accounts"},
@@ -38,12 +38,14 @@ EDGES = {
     "adapter",
     "converters",
     "access",
+    "reauthentication",
     "rest",
 }
 # Edge files that any edge may use, each with a reason.
 SHARED_EDGES = {
     "core.views": "the trimmed view under every protocol",
     "accounts.authentication": "who asks, for pages and REST of every app",
+    "accounts.reauthentication": "asking for another sign-in before dangerous steps, in every app",
     "accounts.rest": "the view under REST of every app",
     "repos.access": "entering a page of a repository, in every app that has such pages",
     "repos.converters": "names in addresses, grammar checked once",

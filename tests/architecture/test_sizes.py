@@ -16,6 +16,7 @@ LONG_MODULES: dict[str, str] = {}
 LONG_FUNCTIONS: dict[str, str] = {}
 FOLDERS = {
     ".ci": "what a build machine runs",
+    "bench": "what is measured",
     "deploy": "how it is put on a server",
     "docs": "for people",
     "locale": "translations",

@@ -5,21 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext
+from playwright.sync_api import Browser
 
+from tests.browser.looking import look_at, open_page, sign_in
 from tests.client import RegistryClient
-from tests.hub import PASSWORD, Person, RunningHub
+from tests.hub import Person, RunningHub
 from tests.images import artifact, image, multi
 from tests.receiver import Receiver
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser]
 
-LOOKS = {
-    "light": {"color_scheme": "light", "viewport": {"width": 1280, "height": 900}},
-    "dark": {"color_scheme": "dark", "viewport": {"width": 1280, "height": 900}},
-    "phone": {"color_scheme": "light", "viewport": {"width": 390, "height": 844}},
-}
 README = "# Title\n\nText with `code`, a [link](https://example.org) and\n\n```\nmake run\n```\n"
 SIGNED_OUT = ["/", "/explore", "/search?q=a", "/help", "/accounts/login/", "/accounts/signup/"]
 SIGNED_OUT += ["/accounts/password/reset/", "/no/such/repository", "/api/docs"]
@@ -29,6 +24,30 @@ SIGNED_IN += ["/accounts/password/change/", "/accounts/logout/", "/{name}", "/{n
 SIGNED_IN += ["/{name}/app" + rest for rest in ("", ":1.0", "/-/tags", "/-/tags/1.0/delete")]
 SIGNED_IN += ["/{name}/app/-/" + rest for rest in ("comments", "people", "settings", "readme")]
 SIGNED_IN += ["/{name}/app/-/" + rest for rest in ("webhooks", "webhooks/new", "tags/art")]
+SIGNED_IN += ["/{name}/app/-/" + rest for rest in ("settings/delete", "deleted-tags")]
+SIGNED_IN += ["/{name}/app/-/" + rest for rest in ("tags/1.0/history", "compare/latest...2.0")]
+SIGNED_IN += ["/notifications", "/notifications/watching", "/settings/notifications"]
+SIGNED_IN += ["/search?q=app+is:public+sort:stars"]
+SIGNED_IN += ["/{name}/app/-/delete-tags?tag=1.0&tag=latest", "/{name}/-/trash"]
+
+OF_READERS = ["/", "/explore?show=shared", "/{name}", "/{name}/app", "/{name}/app:1.0"]
+OF_READERS += ["/{name}/app/-/" + rest for rest in ("tags", "comments", "why", "tags/1.0/history")]
+OF_PEOPLE = ["/organizations/new", "/{org}", "/{org}/box", "/help/reasons", "/settings/close"]
+OF_PEOPLE += ["/settings/" + rest for rest in ("security", "sessions", "access", "audit")]
+OF_PEOPLE += ["/accounts/email/", "/accounts/2fa/totp/activate/", "/accounts/3rdparty/"]
+OF_PEOPLE += ["/{org}/-/" + rest for rest in ("people", "teams", "settings", "robots", "audit")]
+OF_PEOPLE += ["/{org}/-/" + rest for rest in ("teams/new", "teams/crew", "teams/crew/delete")]
+OF_PEOPLE += ["/{org}/-/" + rest for rest in ("robots/new", "robots/ci", "robots/ci/tokens/new")]
+OF_PEOPLE += ["/{org}/-/" + rest for rest in ("rename", "people/{name}/remove")]
+OF_PEOPLE += ["/{org}/box/-/" + rest for rest in ("why", "ask", "people", "settings", "audit")]
+OF_PEOPLE += ["/{name}/-/robots", "/{name}/-/rename"]
+OF_ADMINISTRATORS = ["/admin/", "/admin/people/{name}"]
+OF_ADMINISTRATORS += ["/admin/" + rest for rest in ("people", "organizations", "orphans", "tokens")]
+OF_ADMINISTRATORS += ["/admin/" + rest for rest in ("repositories", "jobs", "settings", "audit")]
+MAKE_CHIEF = """
+from accounts.models import User
+User.objects.filter(username="{name}").update(is_superuser=True)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -59,65 +78,73 @@ def person(live: RunningHub) -> Iterator[Person]:
         yield person
 
 
-def look_at(context: BrowserContext, hub: RunningHub, addresses: list[str]) -> list[str]:
-    """Everything that is wrong, one line each."""
-    found = []
-    page = context.new_page()
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    titles: dict[str, str] = {}
-    for address in addresses:
-        said.clear()
-        answer = page.goto(hub.url + address)
-        assert answer is not None
-        expected = 404 if "no/such" in address else 200
-        if answer.status != expected:
-            found.append(f"{address}: status {answer.status}")
-            continue
-        found += [
-            f"{address}: console: {line}" for line in said if "server responded with" not in line
-        ]
-        wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-        if wide > 0:
-            found.append(f"{address}: {wide} px too wide")
-        if page.locator("h1").count() != 1:
-            found.append(f"{address}: {page.locator('h1').count()} h1")
-        if page.title() in titles:
-            found.append(
-                f"{address}: title {page.title()!r} is also that of {titles[page.title()]}"
-            )
-        titles[page.title()] = address
-        for problem in Axe().run(page).response["violations"]:
-            where = "; ".join(str(node["target"]) for node in problem["nodes"][:3])
-            found.append(f"{address}: {problem['id']}: {where}")
-    return found
+@pytest.fixture(scope="module")
+def organization(live: RunningHub) -> tuple[Person, str]:
+    """An organization with one of everything, and who owns it."""
+    owner, member, asker = (live.person(word) for word in ("owner", "member", "asker"))
+    name = f"{owner.name}org"
+
+    def make(method: str, path: str, body: object, who: Person = owner) -> None:
+        status, answer = live.api(method, path, body, token=who.token)
+        assert status < 300, (path, answer)
+
+    make("POST", "organizations", {"name": name, "display_name": "Box makers"})
+    base = f"organizations/{name}"
+    make("PUT", f"{base}/members/{member.name}", {"role": "member"})
+    make("POST", f"{base}/teams", {"name": "crew", "base_role": "read"})
+    make("PUT", f"{base}/teams/crew/members/{member.name}", {})
+    make("POST", f"{base}/invitations", {"email": "guest@example.org", "role": "member"})
+    make("POST", f"namespaces/{name}/robots", {"name": "ci", "role": "write"})
+    RegistryClient(live, owner).push(f"{name}/box", image(name), "1.0")
+    make("POST", f"repositories/{name}/box/access-requests", {"role": "read"}, asker)
+    return owner, name
 
 
-@pytest.mark.parametrize("look", LOOKS)
-def test_signed_out(live: RunningHub, browser: Browser, person: Person, look: str) -> None:
-    context = browser.new_context(**LOOKS[look])
-    addresses = [*list(SIGNED_OUT), f"/{person.name}/app", f"/{person.name}/app/-/tags"]
-    found = look_at(context, live, addresses)
-    context.close()
-    assert found == []
+def test_signed_out(live: RunningHub, browser: Browser, person: Person) -> None:
+    page = open_page(browser)
+    addresses = [*SIGNED_OUT, f"/{person.name}/app", f"/{person.name}/app/-/tags"]
+    assert look_at(page, live, addresses) == []
+    page.context.close()
 
 
-@pytest.mark.parametrize("look", LOOKS)
-def test_signed_in(live: RunningHub, browser: Browser, person: Person, look: str) -> None:
-    context = browser.new_context(**LOOKS[look])
-    page = context.new_page()
-    page.goto(f"{live.url}/accounts/login/")
-    page.locator("#id_login").fill(person.name)
-    page.locator("#id_password").fill(PASSWORD)
-    page.locator("#id_password").press("Enter")
-    page.wait_for_url(f"{live.url}/")
+def test_of_a_reader(live: RunningHub, browser: Browser, person: Person) -> None:
+    reader = live.person("reader")
+    path = f"repositories/{person.name}/app/collaborators/{reader.name}"
+    assert live.api("PUT", path, {"role": "read"}, token=person.token)[0] == 200
+    page = open_page(browser)
+    sign_in(page, live, reader.name)
+    assert look_at(page, live, [a.format(name=person.name) for a in OF_READERS]) == []
+    page.context.close()
+
+
+def test_signed_in(live: RunningHub, browser: Browser, person: Person) -> None:
+    page = open_page(browser)
+    sign_in(page, live, person.name)
     addresses = [address.format(name=person.name) for address in SIGNED_IN]
     page.goto(f"{live.url}/{person.name}/app/-/webhooks")
     for link in ("/-/webhooks/", "/deliveries/"):
         target = page.locator(f"main a[href*='{link}']:not([href$='/new'])").first
         addresses.append(str(target.get_attribute("href")))
         page.goto(live.url + addresses[-1])
-    found = look_at(context, live, addresses)
-    context.close()
-    assert found == []
+    assert look_at(page, live, addresses) == []
+    page.context.close()
+
+
+def test_of_people(live: RunningHub, browser: Browser, organization: tuple[Person, str]) -> None:
+    owner, name = organization
+    page = open_page(browser)
+    sign_in(page, live, owner.name)
+    assert look_at(page, live, [a.format(name=owner.name, org=name) for a in OF_PEOPLE]) == []
+    page.context.close()
+
+
+def test_of_administrators(
+    live: RunningHub, browser: Browser, organization: tuple[Person, str]
+) -> None:
+    chief = live.person("chief")
+    live.manage("shell", "-c", MAKE_CHIEF.format(name=chief.name))
+    page = open_page(browser)
+    sign_in(page, live, chief.name)
+    addresses = [a.format(name=organization[0].name) for a in OF_ADMINISTRATORS]
+    assert look_at(page, live, addresses) == []
+    page.context.close()

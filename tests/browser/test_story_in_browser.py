@@ -147,9 +147,9 @@ def remove(page: Page, plain: Page, home: str, path: str) -> None:
     expect(page.locator("main")).to_contain_text("1.0")
     expect(page.locator("main tbody")).not_to_contain_text("2.0")
     page.goto(f"{home}/-/settings")
-    page.locator("a[data-dialog=delete]").click()
-    page.locator("dialog [name=confirm]").fill(path)
-    page.locator("dialog .btn[data-kind=danger]").click()
+    page.locator("a[href$='/-/settings/delete']").click()
+    page.locator("main [name=confirm]").fill(path)
+    page.locator("main form .btn[data-kind=danger]").click()
     page.wait_for_load_state()
     assert page.goto(home).status == 404
     assert plain.goto(home).status == 404

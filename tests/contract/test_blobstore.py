@@ -349,7 +349,7 @@ def test_a_failed_sync_is_never_tried_again(local, monkeypatch):
 def test_a_full_disk_during_a_join_keeps_the_sources(local, fail, monkeypatch):
     local.put("staging/u/1", [b"one"])
     local.put("staging/u/2", [b"two"])
-    fail("write")
+    fail("copy_file_range")
     with pytest.raises(StoreUnavailable):
         local.join(["staging/u/1", "staging/u/2"], "a/x")
     monkeypatch.undo()

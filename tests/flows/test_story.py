@@ -167,6 +167,7 @@ def test_push_share_publish_talk_delete(story: Story) -> None:
 def test_bytes_nobody_names_are_collected_while_serving(own_hub: RunningHub) -> None:
     own_hub.environment |= {"HUB_PUSH_GRACE_S": "0", "HUB_DISCARD_GRACE_S": "0"}
     own_hub.environment |= {"HUB_UPLOAD_LIFETIME_S": "60", "HUB_UNTAG_GRACE_S": "0"}
+    own_hub.environment["HUB_TRASH_DAYS"] = "0"
     own_hub.start()
     person = own_hub.person()
     client = RegistryClient(own_hub, person)

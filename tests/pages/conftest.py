@@ -9,13 +9,9 @@ import pytest
 from django.test import Client
 
 from accounts.models import Namespace, User
-from accounts.services.organizations import (
-    add_to_team,
-    create_organization,
-    create_team,
-    set_member,
-)
+from accounts.services.organizations import create_organization, set_member
 from accounts.services.signup import create_user
+from accounts.services.teams import add_to_team, create_team
 from events.types import Actor
 from oci.digest import Digest
 from registry.services.manifests import put_manifest
@@ -61,7 +57,7 @@ def push(repository: Repository, content: Image, *tags: str) -> str:
     for child in content.children:
         push(repository, child)
     for blob in content.blobs:
-        put_blob(repository, [blob], Digest.of(blob), actor=who)
+        put_blob(repository, [blob], Digest.of(blob))
     for reference in tags or (Digest.of(content.manifest),):
         put_manifest(
             repository,
@@ -103,10 +99,11 @@ def private(people: dict[str, User]) -> Repository:
 def organization(people: dict[str, User]) -> Repository:
     """A private repository of an organization; `writer` writes through a team."""
     group = create_organization(people["owner"], name="crew", display_name="The crew")
-    set_member(group, people["writer"], "member")
-    team = create_team(group, "builders")
-    add_to_team(team, people["writer"])
-    create_team(group, "testers")
+    by = actor(people["owner"])
+    set_member(group, people["writer"], "member", actor=by)
+    team = create_team(group, "builders", actor=by)
+    add_to_team(team, people["writer"], actor=by)
+    create_team(group, "testers", actor=by)
     repository = create_repository(namespace_of("crew"), "ship", actor=actor(people["owner"]))
     grant_team(repository, team, "write", actor=actor(people["owner"]))
     push(repository, image("ship"), "1.0")

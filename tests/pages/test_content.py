@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +14,6 @@ from accounts.models import User
 from accounts.services.credentials import principal_of
 from registry.models import Tag
 from registry.views.layers import instruction_of, steps_of
-from registry.views.tags import version_key
 from repos.models import Repository
 from repos.services.comments import add_comment
 from repos.services.repositories import create_repository, update_repository
@@ -94,9 +92,8 @@ def test_history_of_a_tag(browser: Browser, public: Repository) -> None:
 
 def test_deleting_a_tag_keeps_the_others(browser: Browser, public: Repository) -> None:
     push(public, image("public"), "latest", "1")
-    text = browser("writer").get(f"/{public.path}/-/tags").text
-    assert "The same image stays under the tags 1, latest." in text
-    assert "delete-1.0" not in browser("reader").get(f"/{public.path}/-/tags").text
+    assert "/-/tags/1.0/delete" in browser("writer").get(f"/{public.path}/-/tags").text
+    assert "/-/tags/1.0/delete" not in browser("reader").get(f"/{public.path}/-/tags").text
     answer = browser("writer").post(f"/{public.path}/-/tags/1.0/delete")
     assert answer["Location"] == f"/{public.path}/-/tags"
     assert set(Tag.objects.values_list("name", flat=True)) == {"latest", "1"}
@@ -106,7 +103,7 @@ def test_deleting_a_tag_keeps_the_others(browser: Browser, public: Repository) -
 
 def test_an_immutable_tag_says_so(browser: Browser, public: Repository) -> None:
     Repository.objects.filter(pk=public.pk).update(immutable_tags=["1.*"])
-    assert "delete-1.0" not in browser("owner").get(f"/{public.path}/-/tags").text
+    assert "/-/tags/1.0/delete" not in browser("owner").get(f"/{public.path}/-/tags").text
     answer = browser("owner").post(f"/{public.path}/-/tags/1.0/delete")
     assert answer.status_code == 409
     assert "immutable" in answer.text
@@ -125,7 +122,7 @@ def test_tags_are_filtered_and_sorted(
         return [row.tag.name for row in rows]
 
     assert names("") == ["1.9", "1.10", "1.2", "1.0"]
-    assert names("sort=name") == ["1.0", "1.2", "1.9", "1.10"]
+    assert names("sort=version") == ["1.10", "1.9", "1.2", "1.0"]
     assert names("sort=size") == ["1.10", "1.9", "1.2", "1.0"]
     assert names("q=10") == ["1.10"]
     assert names("sort=nonsense&page=999&q=1.") == ["1.9", "1.10", "1.2", "1.0"]
@@ -141,14 +138,14 @@ def test_long_lists_have_pages(browser: Browser, public: Repository) -> None:
     Tag.objects.bulk_create(
         Tag(repository=public, name=f"t{n}", manifest=manifest, moved_at=now) for n in range(60)
     )
-    first = browser("").get(f"/{public.path}/-/tags?sort=name").text
+    first = browser("").get(f"/{public.path}/-/tags?sort=version").text
     assert "Page 1 of 3" in first
-    assert "sort=name&amp;page=2" in first
-    assert "Page 3 of 3" in browser("").get(f"/{public.path}/-/tags?sort=name&page=3").text
+    assert "sort=version&amp;page=2" in first
+    assert "Page 3 of 3" in browser("").get(f"/{public.path}/-/tags?sort=version&page=3").text
 
 
 @pytest.mark.parametrize(
-    "page", ["", "/-/tags", "/-/tags?sort=name", "/-/tags/1.0", "/-/comments", "/-/people"]
+    "page", ["", "/-/tags", "/-/tags?sort=version", "/-/tags/1.0", "/-/comments", "/-/people"]
 )
 def test_queries_do_not_grow(
     browser: Browser, public: Repository, people: dict[str, User], page: str
@@ -169,7 +166,7 @@ def test_queries_do_not_grow(
         push(public, multi(f"x{number}", ("amd64", "arm64")), f"m{number}", f"same{number}")
         add_comment(public, principal=principal_of(people["writer"]), body=f"text {number}")
     assert count() == few
-    assert few <= 13
+    assert few <= 15
 
 
 @pytest.mark.parametrize(
@@ -185,6 +182,7 @@ def test_queries_of_lists_do_not_grow(
             assert client.get(page).status_code == 200
         return len(queries)
 
+    count()  # what is looked up once in each process
     few = count()
     for number in range(8):
         more = create_repository(
@@ -221,7 +219,7 @@ def test_text_of_others_stays_text(
         text = browser("owner").get(f"/{public.path}{page}").text
         assert "alert(1)" in text or page == "/-/tags"
         assert SCRIPT not in text
-        assert "<img" not in text
+        assert text.count("<img") == text.count(f'<img src="/{public.path}/-/badge/')
         assert 'href="javascript' not in text
     assert SCRIPT not in browser("owner").get("/explore").text
     assert SCRIPT not in browser("owner").get(f"/search?q={SCRIPT}").text
@@ -301,9 +299,3 @@ def test_steps_take_the_layers_in_order() -> None:
 )
 def test_instructions_read_like_a_dockerfile(created_by: str, instruction: str) -> None:
     assert instruction_of(created_by) == instruction
-
-
-def test_versions_sort_by_number() -> None:
-    names = ["1.10", "1.9", "latest", "1.10-rc1", "2", "9" * 40]
-    assert sorted(names, key=version_key)[:4] == ["1.9", "1.10", "1.10-rc1", "2"]
-    assert json.dumps(sorted(names, key=version_key))

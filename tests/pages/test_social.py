@@ -35,7 +35,7 @@ def test_a_comment_lives(browser: Browser, public: Repository, htmx: dict[str, s
     client = browser("stranger")
     page = f"/{public.path}/-/comments"
     assert "No comments yet" in client.get(page).text
-    shown = client.post(page, {"body": "is it **good**?", "preview": "1"})
+    shown = client.post(f"{page}/preview", {"body": "is it **good**?"})
     assert "<strong>good</strong>" in shown.text
     assert "is it **good**?" in shown.text
     assert not Comment.objects.exists()
@@ -46,7 +46,7 @@ def test_a_comment_lives(browser: Browser, public: Repository, htmx: dict[str, s
     text = client.get(page).text
     assert text.index("second") < text.index("<strong>good</strong>")
     edited = client.post(f"{page}/{comment.pk}/edit", {"body": "it is"})
-    assert edited["Location"] == f"{page}#comment-{comment.pk}"
+    assert edited["Location"] == f"{page}?at={comment.pk}#comment-{comment.pk}"
     assert "edited" in client.get(page).text
     part = client.get(f"{page}/{comment.pk}/edit", headers=htmx)
     assert part.text.strip().startswith("<article")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from time import time
 from typing import Any
 
 import pytest
+from allauth.account.internal.flows.login import AUTHENTICATION_METHODS_SESSION_KEY
 from django.core import mail
 from django.test import Client
 from django.utils import timezone
@@ -48,12 +50,16 @@ def alice(person: Callable[..., User]) -> User:
 
 @pytest.fixture
 def signed_in() -> Callable[[User | None], Client]:
-    """A browser of this person, or of nobody."""
+    """A browser of this person, who signed in a moment ago, or of nobody."""
 
     def make(user: User | None) -> Client:
         client = Client()
         if user is not None:
             client.force_login(user)
+            session = client.session
+            session[AUTHENTICATION_METHODS_SESSION_KEY] = [{"method": "password", "at": time()}]
+            session[f"{AUTHENTICATION_METHODS_SESSION_KEY}_user"] = str(user.pk)
+            session.save()
         return client
 
     return make

@@ -35,7 +35,7 @@ def masked(answer: Any) -> tuple[int, dict[str, str], bytes]:
         for k, v in answer.headers.items()
         if k not in ("Date", "X-Request-Id")
     }
-    return answer.status, headers, answer.data
+    return answer.status, headers, re.sub(rb'"Name":"[^"]*"', b'"Name":"NAME"', answer.data)
 
 
 def test_ping_always_challenges(live: RunningHub, owner: Person) -> None:
@@ -93,7 +93,7 @@ def test_a_grant_is_what_was_asked_for_and_may_be_had(
 
 def test_absent_and_hidden_look_the_same(desk: Desk, live: RunningHub, stranger: Person) -> None:
     desk.client.push(desk.name, image(desk.name), "1")
-    absent = f"{desk.person.name}/absent"
+    absent = desk.name[:-1] + "z"  # as long, so that lengths compare
     endpoints = [
         ("GET", "manifests/1"),
         ("HEAD", "manifests/1"),

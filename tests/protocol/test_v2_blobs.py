@@ -235,59 +235,6 @@ def test_cancel(desk: Desk) -> None:
     assert desk.client.send("DELETE", location, scope=desk.scope).status == 404
 
 
-@pytest.mark.parametrize(
-    ("header", "status", "content_range", "body"),
-    [
-        ("bytes=500-1499", 206, "bytes 500-1499/2000", DATA[500:1500]),
-        ("bytes=500-", 206, "bytes 500-1999/2000", DATA[500:]),
-        ("bytes=-500", 206, "bytes 1500-1999/2000", DATA[1500:]),
-        ("bytes=1900-5000", 206, "bytes 1900-1999/2000", DATA[1900:]),
-        ("bytes=0-1,5-6", 200, None, DATA),
-        ("lines=1-2", 200, None, DATA),
-        ("bytes=x", 200, None, DATA),
-        ("bytes=500-0", 416, "bytes */2000", None),
-        ("bytes=5000-10000", 416, "bytes */2000", None),
-    ],
-)
-def test_range(
-    desk: Desk, header: str, status: int, content_range: str | None, body: bytes | None
-) -> None:
-    desk.client.push_blob(desk.name, DATA)
-    got = desk.client.send("GET", f"/v2/{desk.name}/blobs/{DIGEST}", headers={"Range": header})
-    assert (got.status, got.headers.get("Content-Range")) == (status, content_range)
-    assert int(got.headers["Content-Length"]) == len(got.data)
-    if body is not None:
-        assert got.data == body
-
-
-def test_conditional_get(desk: Desk) -> None:
-    desk.client.push_blob(desk.name, DATA)
-    path = f"/v2/{desk.name}/blobs/{DIGEST}"
-    assert desk.client.send("GET", path, headers={"If-None-Match": f'"{DIGEST}"'}).status == 304
-    other = {"Range": "bytes=0-9", "If-Range": f'"{digest_of(b"other")}"'}
-    assert desk.client.send("GET", path, headers=other).data == DATA
-
-
-def test_mount_needs_the_right_to_pull_the_source(desk: Desk, stranger: Person) -> None:
-    desk.client.push_blob(desk.name, DATA)
-    target = f"{desk.person.name}/mounted-{desk.name.split('/')[1]}"
-    both = f"repository:{target}:pull,push repository:{desk.name}:pull"
-    query = f"?mount={DIGEST}&from={desk.name}"
-    mounted = desk.client.send("POST", f"/v2/{target}/blobs/uploads/{query}", scope=both)
-    assert mounted.status == 201
-    assert desk.client.send("HEAD", f"/v2/{target}/blobs/{DIGEST}").status == 200
-
-    thief = RegistryClient(desk.hub, stranger)
-    theirs = f"{stranger.name}/{desk.name.split('/')[1]}"
-    scope = f"repository:{theirs}:pull,push repository:{desk.name}:pull"
-    hidden = thief.send("POST", f"/v2/{theirs}/blobs/uploads/{query}", scope=scope)
-    absent = thief.send(
-        "POST", f"/v2/{theirs}/blobs/uploads/?mount={DIGEST}&from=no/such", scope=scope
-    )
-    assert (hidden.status, absent.status) == (202, 202)
-    assert thief.send("HEAD", f"/v2/{theirs}/blobs/{DIGEST}", scope=scope).status == 404
-
-
 def test_delete_a_blob_that_nothing_names_and_one_that_something_names(desk: Desk) -> None:
     free = desk.client.push_blob(desk.name, b"free")
     gone = desk.client.send("DELETE", f"/v2/{desk.name}/blobs/{free}")
@@ -312,3 +259,12 @@ def test_a_blob_over_the_limit_is_refused_and_leaves_nothing(own_hub: RunningHub
     assert (answer.status, code(answer)) == (413, "SIZE_INVALID")
     assert not list((own_hub.data_dir / "store").rglob("*.writing*"))
     assert [p for p in (own_hub.data_dir / "store" / "staging").rglob("*") if p.is_file()] == []
+
+
+def test_a_whole_blob_that_is_wrong_makes_no_repository(desk: Desk) -> None:
+    path = f"/v2/{desk.name}/blobs/uploads/?digest={DIGEST}"
+    answer = desk.client.send("POST", path, body=b"something else", scope=desk.scope)
+    assert (answer.status, code(answer)) == (400, "DIGEST_INVALID")
+    assert desk.hub.api("GET", f"repositories/{desk.name}", token=desk.person.token)[0] == 404
+    assert desk.client.send("POST", path, body=DATA, scope=desk.scope).status == 201
+    assert desk.client.send("GET", f"/v2/{desk.name}/blobs/{DIGEST}").data == DATA

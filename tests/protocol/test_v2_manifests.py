@@ -14,7 +14,6 @@ from tests.images import (
     DOCKER_MANIFEST,
     OCI_INDEX,
     OCI_MANIFEST,
-    artifact,
     as_json,
     descriptor,
     digest_of,
@@ -232,25 +231,6 @@ def test_tags_in_byte_order_and_pages(desk: Desk) -> None:
         assert code(desk.client.send("GET", f"{path}?n={wrong}")) == "PAGINATION_NUMBER_INVALID"
 
 
-def test_referrers(desk: Desk) -> None:
-    subject = image(desk.name)
-    early = artifact(subject, "application/x.signature", "early")
-    answer = desk.client.push(desk.name, early, None)
-    assert answer.headers["OCI-Subject"] == subject.digest
-    desk.client.push(desk.name, subject, "1")
-    desk.client.push(desk.name, artifact(subject, "application/x.sbom", "late"), None)
-    path = f"/v2/{desk.name}/referrers/{subject.digest}"
-    listed = desk.client.send("GET", path)
-    assert listed.headers["Content-Type"] == OCI_INDEX
-    entries = json.loads(listed.data)["manifests"]
-    assert [e["artifactType"] for e in entries] == ["application/x.signature", "application/x.sbom"]
-    assert entries[0]["annotations"] == {"note": "early"}
-    assert entries[0]["size"] == len(early.manifest)
-    some = desk.client.send("GET", f"{path}?artifactType=application/x.sbom")
-    assert some.headers["OCI-Filters-Applied"] == "artifactType"
-    assert len(json.loads(some.data)["manifests"]) == 1
-
-
 def test_an_index_may_list_blobs_as_build_caches_do(desk: Desk) -> None:
     layer = desk.client.push_blob(desk.name, b"cached layer")
     cache = as_json(
@@ -312,18 +292,3 @@ def test_a_manifest_that_cannot_stand_makes_no_repository(desk: Desk) -> None:
         assert put(desk, "1", body).status == 400
         assert desk.hub.api("GET", f"repositories/{desk.name}", token=desk.person.token)[0] == 404
     assert code(desk.client.send("GET", f"/v2/{desk.name}/tags/list")) == "NAME_UNKNOWN"
-
-
-def test_referrers_come_in_pages_when_their_annotations_are_long(desk: Desk) -> None:
-    subject = image(desk.name)
-    for number in range(3):
-        note = f"{number}" + "x" * 700_000
-        assert desk.client.push(desk.name, artifact(subject, "application/x.note", note), None)
-    found, link, pages = [], f"/v2/{desk.name}/referrers/{subject.digest}", 0
-    while link:
-        page = desk.client.send("GET", link)
-        found += json.loads(page.data)["manifests"]
-        link = page.headers.get("Link", "").partition("<")[2].partition(">")[0]
-        pages += 1
-    assert [entry["annotations"]["note"][0] for entry in found] == ["0", "1", "2"]
-    assert pages == 2

@@ -58,7 +58,8 @@ def refused(username, secret, address=HERE):
 
 def test_the_right_password_is_the_person_whatever_the_case_of_the_name(bob):
     found = authenticate("BOB", PASSWORD, address=HERE)
-    assert found == Principal(bob.pk, "bob", "password")
+    mark = credentials.password_mark(bob)
+    assert found == Principal(bob.pk, "bob", "password", token_mark=mark)
 
 
 def test_a_token_is_its_owner_with_or_without_the_name(bob):

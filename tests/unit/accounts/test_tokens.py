@@ -24,6 +24,8 @@ from accounts.services.tokens import (
 )
 from accounts.types import TokenScope
 from core.errors import Invalid
+from events.models import Event
+from events.types import Actor, Origin, origin
 
 pytestmark = pytest.mark.django_db
 WORD = st.sampled_from(["pull", "push", "delete"])
@@ -86,12 +88,53 @@ def test_a_revoked_or_expired_token_or_one_of_a_deactivated_account_finds_nothin
 
 def test_use_is_noted_at_most_every_few_minutes(alice, django_assert_num_queries):
     made = create_token(alice, name="x")
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(6):  # one to find, one to note, the rest to tell of the first
         find_token(made.secret)
     with django_assert_num_queries(1):
         find_token(made.secret)
-    with time_machine.travel(timezone.now() + timedelta(minutes=6)), django_assert_num_queries(2):
+    with time_machine.travel(timezone.now() + timedelta(minutes=6)), django_assert_num_queries(4):
         find_token(made.secret)
+
+
+def test_use_is_noted_with_address_and_client_and_the_first_one_is_audited(alice):
+    made = create_token(alice, name="x")
+    used = origin.set(Origin("192.0.2.7", "docker/28.1"))
+    try:
+        find_token(made.secret)
+        find_token(made.secret)
+    finally:
+        origin.reset(used)
+    row = AccessToken.objects.get()
+    assert (row.last_used_address, row.last_used_client) == ("192.0.2.7", "docker/28.1")
+    (event,) = Event.objects.filter(kind="token.first_used")
+    assert (event.actor_name, event.address, event.client) == ("alice", "192.0.2.7", "docker/28.1")
+
+
+def test_somebody_elses_name_with_it_is_no_use_of_a_token(alice):
+    made = create_token(alice, name="x")
+    assert find_token(made.secret, "mallory") is None
+    assert AccessToken.objects.get().last_used_at is None
+    assert find_token(made.secret, "ALICE") == made.row
+
+
+def test_the_audit_log_tells_of_a_token_and_never_its_secret(alice):
+    by = Actor(7, "root0", "session")
+    made = create_token(alice, name="ci", scopes=["repository:alice/*:pull"])
+    revoke_token(made.row, actor=by)
+    revoke_token(made.row, actor=by)
+    created, revoked = Event.objects.filter(kind__startswith="token.").order_by("id")
+    assert (created.kind, revoked.kind) == ("token.created", "token.revoked")
+    assert (created.actor_name, revoked.actor_name) == ("alice", "root0")
+    assert created.namespace_id == revoked.namespace_id == alice.namespace.pk
+    assert created.payload == {
+        "token": "ci",
+        "prefix": f"hubp_{made.row.prefix}",
+        "owner": "alice",
+        "scopes": ["repository:alice/*:pull"],
+        "expires_at": None,
+    }
+    assert made.secret.split("_")[2] not in str(list(Event.objects.values()))
+    assert made.row.secret_hash not in str(list(Event.objects.values()))
 
 
 @pytest.mark.parametrize(

@@ -82,9 +82,8 @@ def test_a_layer_listed_twice_counts_once():
     ("payload", "header", "expected"),
     [
         (oci(mediaType=...), "", media.OCI_MANIFEST),
-        (oci(mediaType=...), "application/json", media.OCI_MANIFEST),
         (oci(mediaType=...), f"{media.DOCKER_MANIFEST}; charset=utf-8", media.DOCKER_MANIFEST),
-        (oci(), "application/octet-stream", media.OCI_MANIFEST),
+        (oci(), f" {media.OCI_MANIFEST} ;x=y", media.OCI_MANIFEST),
         (listing(mediaType=...), "", media.OCI_INDEX),
         (listing(mediaType=...), media.DOCKER_LIST, media.DOCKER_LIST),
     ],
@@ -219,7 +218,10 @@ def test_a_bad_descriptor_is_refused_wherever_it_stands(place, value):
         parse(place(value))
 
 
-@pytest.mark.parametrize("header", [media.OCI_INDEX, media.DOCKER_MANIFEST, media.DOCKER_LIST])
+@pytest.mark.parametrize(
+    "header",
+    [media.OCI_INDEX, media.DOCKER_MANIFEST, media.DOCKER_LIST, "application/json", "x" * 9000],
+)
 def test_a_header_that_contradicts_the_body_is_refused(header):
     with pytest.raises(ManifestInvalid, match="differs from Content-Type"):
         parse(oci(), header)
@@ -230,6 +232,43 @@ def test_a_header_that_contradicts_the_shape_is_refused():
         parse(oci(mediaType=...), media.OCI_INDEX)
     with pytest.raises(ManifestInvalid):
         parse(listing(mediaType=...), media.OCI_MANIFEST)
+    with pytest.raises(ManifestInvalid, match="unsupported manifest type application/json"):
+        parse(oci(mediaType=...), "application/json")
+
+
+def withdrawn(**values):
+    """An artifact manifest, as the tools of 2022 pushed it: no version, no config, blobs."""
+    whole = {"mediaType": media.OCI_ARTIFACT, "artifactType": "application/x.sbom", **values}
+    return as_json({key: value for key, value in whole.items() if value is not ...})
+
+
+def test_an_artifact_manifest_reads_its_blobs_as_layers():
+    parsed = parse(withdrawn(blobs=[INT], subject=INT, annotations={"a": "b"}), media.OCI_ARTIFACT)
+    assert [str(d.digest) for d in parsed.blobs] == [INT["digest"]]
+    assert (parsed.config, parsed.is_index, parsed.artifact_type) == (
+        None,
+        False,
+        "application/x.sbom",
+    )
+    assert str(parsed.subject.digest) == INT["digest"]
+    assert parse(withdrawn(mediaType=...), media.OCI_ARTIFACT).layers == ()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"config": INT},
+        {"layers": []},
+        {"manifests": []},
+        {"blobs": INT},
+        {"blobs": [None]},
+        {"schemaVersion": 3},
+    ],
+    ids=str,
+)
+def test_an_artifact_manifest_with_parts_of_something_else_is_refused(values):
+    with pytest.raises(ManifestInvalid):
+        parse(withdrawn(**values))
 
 
 @pytest.mark.parametrize("kind", sorted(media.DOCKER_SCHEMA_1))

@@ -22,7 +22,7 @@ from oci.names import (
     parse_reference,
     parse_tag,
 )
-from oci.ranges import ByteRange, parse_chunk, parse_range
+from oci.ranges import MAX_RANGES, ByteRange, parse_chunk, parse_ranges
 from oci.scope import MAX_SCOPES, Scope, parse_scope, parse_scopes
 
 HEX = "0123456789abcdef" * 4
@@ -58,11 +58,8 @@ def test_junk_raises_only_errors_of_ours(text):
             parse(text)
     assert parse_scope(text) is None or parse_scope(text).name
     assert len(parse_scopes([text, text])) <= MAX_SCOPES
-    try:
-        found = parse_range(text, 10)
-        assert found is None or 0 <= found.start < found.stop <= 10
-    except RangeWrong:
-        pass
+    with suppress(RangeWrong):
+        assert all(0 <= found.start < found.stop <= 10 for found in parse_ranges(text, 10))
 
 
 @pytest.mark.parametrize(
@@ -294,26 +291,70 @@ def test_a_chunk_range_of_another_form_is_refused(text):
 def test_a_range_gives_the_same_bytes_as_slicing(size, first, last):
     data = bytes(n % 251 for n in range(size))
     if first <= last and first < size:
-        found = parse_range(f"bytes={first}-{last}", size)
+        (found,) = parse_ranges(f"bytes={first}-{last}", size)
         assert data[found.start : found.stop] == data[first : last + 1]
-        assert parse_range(f"bytes={first}-", size) == ByteRange(first, size)
+        assert parse_ranges(f"bytes={first}-", size) == (ByteRange(first, size),)
     if last:
-        found = parse_range(f"bytes=-{last}", size)
+        (found,) = parse_ranges(f"bytes=-{last}", size)
         assert data[found.start : found.stop] == data[-last:]
 
 
 @pytest.mark.parametrize(
-    "text", ["", "bytes", "bytes=", "bytes=-", "bytes=0-1,3-4", "lines=0-1", "0-1", "bytes=a-b"]
+    ("text", "expected"),
+    [
+        ("bytes=0-1,3-4", [(0, 2), (3, 5)]),
+        ("BYTES= 3-4 ,\t0-1 ", [(3, 5), (0, 2)]),
+        ("bytes=,0-0,,-1,", [(0, 1), (9, 10)]),
+        ("bytes=0-4,5-", [(0, 5), (5, 10)]),
+        ("bytes=0-1,50-60,-0", [(0, 2)]),
+        ("bytes=9-0,8-8", [(8, 9)]),
+    ],
 )
-def test_other_units_several_ranges_and_nonsense_mean_the_whole(text):
-    assert parse_range(text, 10) is None
+def test_several_ranges_come_as_listed_without_those_outside(text, expected):
+    assert parse_ranges(text, 10) == tuple(ByteRange(*pair) for pair in expected)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "bytes",
+        "bytes=",
+        "bytes=,",
+        "bytes=-",
+        "lines=0-1",
+        "0-1",
+        "bytes=a-b",
+        "bytes=0-1,x",
+        "bytes=0-1,-",
+        "bytes=0 -1",
+        "bytes=0-5,4-9",
+        "bytes=0-,-1",
+    ],
+)
+def test_other_units_nonsense_and_more_than_there_is_mean_the_whole(text):
+    assert parse_ranges(text, 10) == ()
+
+
+def test_only_so_many_ranges_are_served_apart():
+    listed = [f"{2 * n}-{2 * n}" for n in range(MAX_RANGES + 1)]
+    assert len(parse_ranges(f"bytes={','.join(listed[1:])}", 1000)) == MAX_RANGES
+    assert parse_ranges(f"bytes={','.join(listed)}", 1000) == ()
 
 
 @pytest.mark.parametrize(
     ("text", "size"),
-    [("bytes=10-", 10), ("bytes=10-20", 10), ("bytes=-0", 10), ("bytes=0-", 0), ("bytes=-1", 0)],
+    [
+        ("bytes=10-", 10),
+        ("bytes=10-20", 10),
+        ("bytes=5-4", 10),
+        ("bytes=-0", 10),
+        ("bytes=0-", 0),
+        ("bytes=-1", 0),
+        ("bytes=10-,20-,-0", 10),
+    ],
 )
 def test_a_range_outside_the_content_is_refused_with_the_size(text, size):
     with pytest.raises(RangeWrong) as caught:
-        parse_range(text, size)
+        parse_ranges(text, size)
     assert caught.value.detail == {"size": size}

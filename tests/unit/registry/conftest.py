@@ -35,4 +35,4 @@ def other(alice: User) -> Repository:
 @pytest.fixture
 def no_grace(hub_settings: Callable[..., None]) -> None:
     """Everything unreferenced goes at once."""
-    hub_settings(push_grace_s=0, untag_grace_s=0, discard_grace_s=0)
+    hub_settings(push_grace_s=0, untag_grace_s=0, discard_grace_s=0, trash_days=0)

@@ -35,9 +35,7 @@ def digest(data: bytes, algorithm: str = "sha256") -> Digest:
 
 def push_blob(repository: Repository, data: bytes, **values: Any) -> Blob:
     """One request, as clients send small blobs."""
-    return uploads.put_blob(
-        repository, [data], values.pop("digest", digest(data)), actor=ACTOR, **values
-    )
+    return uploads.put_blob(repository, [data], values.pop("digest", digest(data)), **values)
 
 
 def put(repository: Repository, image: Image | bytes, reference: Any = None) -> PutResult:

@@ -132,6 +132,12 @@ def part_discarded(repository, other):
     return "a part's and discarded"
 
 
+def final_discarded(repository, other):
+    UploadSession.objects.update(final_key="objects/ab/final")
+    DiscardedObject.objects.create(storage_key="objects/ab/final")
+    return "an upload's and discarded"
+
+
 def forgotten_blob(repository, other):
     BlobLink.objects.filter(uses=None).delete()
     return "has no link and is not queued"
@@ -164,6 +170,7 @@ DAMAGES = [
     lost_part,
     blob_discarded,
     part_discarded,
+    final_discarded,
     forgotten_blob,
     forgotten_link,
     forgotten_manifest,
@@ -182,18 +189,6 @@ def test_damaged_bytes_of_the_right_length_are_found_by_hashing_only(full):
     path(blob).write_bytes(b"x" * blob.size)
     assert check() == []
     assert check(rehash=True) == [f"blob {blob.digest}: its bytes are damaged"]
-
-
-def test_old_bytes_without_a_row_are_found_and_young_ones_may_be_an_upload(full):
-    get_store().put("staging/lost/part", [b"x"])
-    get_store().put("blobs/sha256/aa/aa/lost", [b"x"])
-    assert check() == []
-    with time_machine.travel(timezone.now() + timedelta(hours=25)):
-        found = [f for f in check() if "no row names it" in f]
-    assert found == [
-        "staging/lost/part is stored and no row names it",
-        "blobs/sha256/aa/aa/lost is stored and no row names it",
-    ]
 
 
 def test_a_collector_that_stopped_is_found(full):

@@ -26,7 +26,7 @@ from registry.services.manifests import delete_manifest
 from registry.services.tags import delete_tag
 from repos.models import Repository
 from repos.services.repositories import create_repository, delete_repository
-from storage.factory import get_store
+from storage.factory import CONTENT_PREFIXES, get_store
 from storage.local import LocalStore
 from tests.images import artifact, image, index, multi
 from tests.unit.registry.pushing import ACTOR, digest, push, push_blob
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.django_db
 
 
 def objects():
-    return [o.key for prefix in ("staging", "blobs") for o in get_store().walk(prefix)]
+    return [o.key for prefix in CONTENT_PREFIXES for o in get_store().walk(prefix)]
 
 
 def rounds(count: int = 4) -> None:
@@ -63,6 +63,7 @@ def test_each_round_tells_how_many_of_what_it_dropped(repository, no_grace):
     UploadSession.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     assert collect.collect() == {
         "uploads": 1,
+        "abandoned": 0,
         "repositories": 0,
         "manifests": 0,
         "links": 3,
@@ -90,7 +91,7 @@ def test_a_blob_no_manifest_followed_goes_after_its_grace_and_not_before(reposit
 def test_discarded_bytes_stay_for_who_still_reads_them_until_their_grace_is_over(
     repository, hub_settings
 ):
-    hub_settings(push_grace_s=0, untag_grace_s=0, discard_grace_s=3600)
+    hub_settings(push_grace_s=0, untag_grace_s=0, discard_grace_s=3600, trash_days=0)
     blob = push_blob(repository, b"being read")
     rounds()
     assert not Blob.objects.exists()

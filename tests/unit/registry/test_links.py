@@ -8,23 +8,28 @@ import pytest
 import time_machine
 from django.utils import timezone
 
+from core.errors import Denied
 from oci.errors import ManifestInvalid
 from registry import selectors
 from registry.errors import BlobUnknown, InUse, NameUnknown
 from registry.models import Blob, BlobLink, ManifestBlob
 from registry.services import collect, links
 from registry.services.check import check
+from repos.models import Collaborator, Repository
 from repos.services.repositories import delete_repository
+from storage.factory import get_store
 from tests.images import image
 from tests.unit.registry.pushing import (
     ACTOR,
     digest,
+    make_person,
     make_repository,
     manifest,
     push,
     push_blob,
     put,
 )
+from tests.unit.repos.people import principal
 
 pytestmark = pytest.mark.django_db
 X = str(digest(b"x"))
@@ -93,6 +98,95 @@ def test_a_link_taken_away_while_it_is_being_mounted_mounts_nothing_even_if_the_
     monkeypatch.setattr(links, "lock_repository", lock_after_unlink)
     assert links.mount(other, repository, X) is False
     assert BlobLink.objects.get().repository == third
+
+
+def test_a_right_lost_or_a_source_closed_while_it_is_being_mounted_mounts_nothing(
+    repository, other
+):
+    def refuse(row):
+        raise Denied("gone")
+
+    push_blob(repository, b"x")
+    assert links.mount(other, repository, X, may_pull=lambda: False) is False
+    with pytest.raises(Denied):
+        links.mount(other, repository, X, recheck=refuse)
+    assert BlobLink.objects.get().repository == repository
+
+
+@pytest.mark.parametrize("harm", ["shortened", "gone"])
+def test_a_damaged_blob_is_not_mounted_so_that_it_is_pushed_again(repository, other, harm):
+    blob = push_blob(repository, b"x" * 10)
+    path = get_store().path(blob.storage_key)
+    path.unlink() if harm == "gone" else path.write_bytes(b"x")
+    assert not links.is_whole(blob.storage_key, blob.size)
+    assert links.mount(other, repository, blob.digest) is False
+    mended = push_blob(other, b"x" * 10)
+    assert links.mount(repository, other, blob.digest) is True
+    assert links.is_whole(mended.storage_key, mended.size)
+
+
+@pytest.fixture
+def bob():
+    return make_person("bob")
+
+
+def source(person, *scopes, within=None):
+    found = selectors.find_mount_source(principal(person, *scopes), digest(b"x"), within=within)
+    return found.path if found else None
+
+
+def test_a_source_is_found_by_who_may_pull_from_it(repository, alice, bob):
+    push_blob(repository, b"x")
+    assert source(alice) == "alice/app"
+    assert source(bob) is None
+    assert source(None) is None
+    grant = Collaborator.objects.create(repository=repository, user=bob, role="read")
+    assert source(bob) == "alice/app"
+    grant.delete()
+    assert source(bob) is None
+    Repository.objects.update(visibility="public")
+    assert source(bob) == source(None) == "alice/app"
+    delete_repository(repository, actor=ACTOR)
+    assert source(alice) is None
+
+
+def test_a_source_is_found_only_as_far_as_the_credential_reaches(repository, alice):
+    push_blob(repository, b"x")
+    for scope, expected in (
+        ("alice/*:pull", "alice/app"),
+        ("alice/app:pull,push", "alice/app"),
+        ("alice/app:push", None),
+        ("alice/other:pull", None),
+    ):
+        assert source(alice, scope) == expected, scope
+    assert source(alice, within={"alice/app"}) == "alice/app"
+    assert source(alice, within={"alice/other"}) is None
+    assert source(alice, within=set()) is None
+    Repository.objects.update(visibility="public")
+    assert source(alice, within=set()) == source(alice, "x/y:push") == "alice/app"
+
+
+def test_a_source_out_of_reach_does_not_hide_one_within(repository, other, alice, bob):
+    """Whatever their order: what may be pulled is found behind what may only be pushed to."""
+    push_blob(other, b"x")
+    push_blob(repository, b"x")
+    public = make_repository(bob.namespace, "public", visibility="public")
+    assert source(alice, "alice/app:pull", "alice/other:push") == "alice/app"
+    push_blob(public, b"x")
+    assert source(alice, "alice/other:push") == "bob/public"
+
+
+def test_looking_for_a_source_costs_the_same_for_none_and_for_many(
+    alice, bob, django_assert_num_queries
+):
+    for wanted in ((bob,), (bob, "bob/*:pull")):
+        queries = len(wanted)  # a limited token's repositories are read first
+        with django_assert_num_queries(queries):
+            assert source(*wanted) is None
+        for number in range(20):
+            push_blob(make_repository(alice.namespace, f"{len(wanted)}-{number}"), b"x")
+        with django_assert_num_queries(queries):
+            assert source(*wanted) is None
 
 
 def test_keeping_writes_only_when_the_date_is_near(repository, django_assert_num_queries):

@@ -10,11 +10,12 @@ from registry import selectors
 from registry.errors import ManifestUnknown, NameUnknown, TagImmutable
 from registry.models import Manifest, Tag, TagMove
 from registry.services import tags
+from registry.services.manifests import put_manifest
 from registry.services.tags import delete_tag, is_immutable
 from repos.models import Repository
 from repos.services.repositories import delete_repository
 from tests.images import image
-from tests.unit.registry.pushing import ACTOR, make_repository, push, put
+from tests.unit.registry.pushing import ACTOR, digest, make_repository, push, push_blob, put
 
 pytestmark = pytest.mark.django_db
 
@@ -50,6 +51,58 @@ def test_an_immutable_tag_is_not_deleted(repository):
     with pytest.raises(TagImmutable):
         delete_tag(repository, "v1", actor=ACTOR)
     assert Tag.objects.count() == 1
+
+
+def push_under(repository, whole, *names, reference=None):
+    return put_manifest(
+        repository,
+        whole.manifest,
+        content_type=whole.media_type,
+        reference=reference or digest(whole.manifest),
+        tags=names,
+        actor=ACTOR,
+    )
+
+
+def test_several_tags_move_at_once_each_with_its_line_of_history_and_its_event(repository):
+    old = push(repository, image("old"), "b")
+    new = push(repository, image("new"))
+    Event.objects.all().delete()
+    result = push_under(repository, image("new"), "a", "b", "a")
+    assert result.manifest == new
+    assert selectors.tags_of(new) == ["a", "b"]
+    events = [event.payload for event in Event.objects.order_by("pk")]
+    assert [(e["tag"], e["previous_digest"]) for e in events] == [("a", ""), ("b", old.digest)]
+    assert TagMove.objects.filter(digest=new.digest).count() == 2
+    push_under(repository, image("new"), "a", "b")
+    assert Event.objects.count() == 2
+
+
+@pytest.mark.parametrize("order", [("a", "v1", "b"), ("v1", "a", "b"), ("a", "b", "v1")])
+def test_one_tag_that_may_not_move_holds_all_of_them(repository, order):
+    Repository.objects.update(immutable_tags=["v*"])
+    push(repository, image("old"), "v1")
+    for data in image("new").blobs:
+        push_blob(repository, data)
+    before = (Manifest.objects.count(), Event.objects.count(), TagMove.objects.count())
+    with pytest.raises(TagImmutable) as caught:
+        push_under(repository, image("new"), *order)
+    assert caught.value.detail == {"tag": "v1"}
+    assert before == (Manifest.objects.count(), Event.objects.count(), TagMove.objects.count())
+    assert selectors.list_tag_names(repository, last="", limit=9) == ["v1"]
+
+
+def test_a_manifest_with_tags_waits_for_no_collector_one_without_does(repository):
+    push(repository, image(), "x")
+    Manifest.objects.all().update(review_after=None)
+    push_under(repository, image(), "a")
+    assert Manifest.objects.get().review_after is None
+
+
+def test_a_tag_beside_others_is_moved_with_them(repository):
+    push(repository, image())
+    push_under(repository, image(), "b", reference="a")
+    assert selectors.list_tag_names(repository, last="", limit=9) == ["a", "b"]
 
 
 def test_an_error_at_the_end_of_a_delete_leaves_the_tag(repository, monkeypatch):

@@ -18,7 +18,7 @@ from registry.models import Blob, BlobLink, DiscardedObject, UploadPart, UploadS
 from registry.services import collect, uploads
 from registry.services.check import check
 from repos.services.repositories import delete_repository
-from storage.factory import get_store
+from storage.factory import CONTENT_PREFIXES, get_store
 from storage.local import LocalStore
 from tests.unit.registry.pushing import ACTOR, digest, push_blob
 
@@ -30,12 +30,16 @@ def stored(blob):
 
 
 def objects():
-    return sorted(o.key for prefix in ("staging", "blobs") for o in get_store().walk(prefix))
+    return sorted(o.key for prefix in CONTENT_PREFIXES for o in get_store().walk(prefix))
 
 
 @pytest.fixture
 def session(repository):
     return uploads.start(repository, actor=ACTOR)
+
+
+def crash(*_, **__):
+    raise SystemExit
 
 
 def cut_off():
@@ -56,12 +60,12 @@ def test_a_chunked_upload_becomes_a_linked_blob_with_exactly_these_bytes(session
     assert check(rehash=True) == []
 
 
-def test_a_single_part_is_moved_and_leaves_nothing_in_the_staging_area(session, tmp_path):
+def test_a_single_part_stays_where_it_was_written(session):
     session = uploads.append(session, [b"all at once"])
+    [key] = objects()
     blob = uploads.finish(session, digest(b"all at once"))
-    assert objects() == [blob.storage_key]
+    assert objects() == [key] == [blob.storage_key]
     assert not DiscardedObject.objects.exists()
-    assert not (tmp_path / "store" / "staging").exists()
 
 
 def test_a_chunk_that_does_not_begin_at_the_offset_is_refused_with_the_true_offset(session):
@@ -148,7 +152,7 @@ def test_a_finish_that_crashed_between_join_and_commit_is_finished_by_the_next_t
         session = uploads.append(session, [piece])
     whole = digest(b"".join(pieces))
     with monkeypatch.context() as patch:
-        patch.setattr(uploads, "_commit", lambda *_: (_ for _ in ()).throw(SystemExit))
+        patch.setattr(uploads, "_commit", crash)
         with pytest.raises(SystemExit):
             uploads.finish(session, whole)
     assert not Blob.objects.exists()
@@ -165,7 +169,7 @@ def test_an_upload_that_crashed_between_join_and_commit_and_expired_leaves_no_by
     session, monkeypatch, no_grace
 ):
     session = uploads.append(session, [b"one"])
-    monkeypatch.setattr(uploads, "_commit", lambda *_: (_ for _ in ()).throw(SystemExit))
+    monkeypatch.setattr(uploads, "_commit", crash)
     with pytest.raises(SystemExit):
         uploads.finish(session, digest(b"one"))
     assert len(objects()) == 1
@@ -174,27 +178,12 @@ def test_an_upload_that_crashed_between_join_and_commit_and_expired_leaves_no_by
     assert objects() == []
 
 
-def test_a_crashed_finish_repeated_under_another_algorithm_leaves_no_bytes_behind(
-    session, monkeypatch, no_grace
-):
-    session = uploads.append(session, [b"one"])
-    with monkeypatch.context() as patch:
-        patch.setattr(uploads, "_commit", lambda *_: (_ for _ in ()).throw(SystemExit))
-        with pytest.raises(SystemExit):
-            uploads.finish(session, digest(b"one"))
-    with pytest.raises(UploadUnknown):
-        uploads.finish(UploadSession.objects.get(), digest(b"one", "sha512"))
-    uploads.cancel(UploadSession.objects.get())
-    collect.collect()
-    assert objects() == []
-
-
 def test_bytes_joined_by_a_crashed_finish_go_when_it_is_finished_under_another_algorithm(
     session, monkeypatch, no_grace
 ):
     session = uploads.append(uploads.append(session, [b"one "]), [b"two"])
     with monkeypatch.context() as patch:
-        patch.setattr(uploads, "_commit", lambda *_: (_ for _ in ()).throw(SystemExit))
+        patch.setattr(uploads, "_commit", crash)
         with pytest.raises(SystemExit):
             uploads.finish(session, digest(b"one two"))
     blob = uploads.finish(UploadSession.objects.get(), digest(b"one two", "sha512"))
@@ -202,10 +191,23 @@ def test_bytes_joined_by_a_crashed_finish_go_when_it_is_finished_under_another_a
     assert objects() == [blob.storage_key]
 
 
+def test_bytes_of_a_crashed_empty_finish_go_when_the_upload_goes_on_to_one_part(
+    session, monkeypatch, no_grace
+):
+    with monkeypatch.context() as patch:
+        patch.setattr(uploads, "_commit", crash)
+        with pytest.raises(SystemExit):
+            uploads.finish(session, digest(b""))
+    session = uploads.append(UploadSession.objects.get(), [b"one"])
+    blob = uploads.finish(session, digest(b"one"))
+    collect.empty_discarded()
+    assert objects() == [blob.storage_key]
+
+
 def test_a_part_added_while_another_request_finishes_is_discarded_with_the_rest(
     session, monkeypatch, no_grace
 ):
-    session = uploads.append(session, [b"one"])
+    session = uploads.append(uploads.append(session, [b"o"]), [b"ne"])
     join = uploads._join
 
     def join_while_a_chunk_arrives(*args):
@@ -221,7 +223,7 @@ def test_a_part_added_while_another_request_finishes_is_discarded_with_the_rest(
 def test_an_upload_cancelled_while_it_is_finished_leaves_neither_blob_nor_bytes(
     session, monkeypatch, no_grace
 ):
-    session = uploads.append(session, [b"one"])
+    session = uploads.append(uploads.append(session, [b"on"]), [b"e"])
     join = uploads._join
 
     def join_after_cancel(*args):
@@ -245,7 +247,7 @@ def test_an_upload_gone_before_its_bytes_are_joined_is_unknown_and_nothing_is_wr
     )
     with pytest.raises(UploadUnknown):
         uploads.finish(session, digest(b"one"))
-    assert not [key for key in objects() if key.startswith("blobs/")]
+    assert not Blob.objects.exists()
 
 
 def test_sha512_is_an_algorithm_of_its_own(session):
@@ -262,28 +264,53 @@ def test_a_single_part_hashed_one_way_may_be_finished_under_the_other(session):
     assert uploads.finish(session, digest(b"abc", "sha512")).size == 3
 
 
-def test_a_single_part_is_not_read_again_but_several_are(repository, monkeypatch):
-    reads = []
+@pytest.fixture
+def reads(monkeypatch):
+    """Keys of the objects that are read."""
+    seen = []
     real = LocalStore.open
     monkeypatch.setattr(
-        LocalStore, "open", lambda self, key, *a: reads.append(key) or real(self, key, *a)
+        LocalStore, "open", lambda self, key, *a: seen.append(key) or real(self, key, *a)
     )
-    session = uploads.append(uploads.start(repository, actor=ACTOR), [b"one part"])
-    uploads.finish(session, digest(b"one part"))
-    assert reads == []
-    session = uploads.start(repository, actor=ACTOR)
-    session = uploads.append(uploads.append(session, [b"two "]), [b"parts"])
-    uploads.finish(session, digest(b"two parts"))
-    assert len(reads) == 4  # hashed as stored, then joined
+    return seen
 
 
-def test_bytes_changed_on_the_disk_between_chunks_are_found_by_hashing_what_is_stored(session):
+@pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
+def test_no_number_of_parts_is_read_again_to_be_hashed(repository, reads, algorithm):
+    for pieces in ([b"one part"], [b"two ", b"parts"], [b"a" * 63, b"b", b"c" * 65, b"d" * 128]):
+        session = uploads.start(repository, actor=ACTOR, algorithm=algorithm)
+        for piece in pieces:
+            session = uploads.append(UploadSession.objects.get(pk=session.pk), [piece])
+        whole = b"".join(pieces)
+        blob = uploads.finish(session, digest(whole, algorithm))
+        assert reads == []
+        assert stored(blob) == whole
+        reads.clear()
+
+
+def damage_state(part):
+    UploadPart.objects.filter(pk=part.pk).update(hash_state=b"of another build")
+
+
+def lose_state(part):
+    UploadPart.objects.filter(pk=part.pk).update(hash_state=b"")
+
+
+@pytest.mark.parametrize("spoil", [damage_state, lose_state])
+def test_without_a_usable_state_the_parts_are_read_again(session, reads, spoil):
     session = uploads.append(session, [b"one "])
+    spoil(UploadPart.objects.get())
     session = uploads.append(session, [b"two"])
-    key = UploadPart.objects.first().storage_key
-    get_store().path(key).write_bytes(b"ONE ")
-    with pytest.raises(DigestInvalid):
-        uploads.finish(session, digest(b"one two"))
+    uploads.finish(session, digest(b"one two"))
+    assert len(reads) == 2
+    assert check(rehash=True) == []
+
+
+def test_another_digest_algorithm_at_the_end_reads_the_parts_again(session, reads):
+    session = uploads.append(uploads.append(session, [b"a"]), [b"b"])
+    uploads.finish(session, digest(b"ab", "sha512"))
+    assert len(reads) == 2
+    assert check(rehash=True) == []
 
 
 def test_zero_bytes_make_a_blob(repository):
@@ -406,7 +433,7 @@ def test_an_error_at_the_end_of_the_commit_leaves_no_row(session, monkeypatch):
 
 def test_a_whole_blob_whose_body_fails_leaves_neither_session_nor_bytes(repository):
     with pytest.raises(ConnectionError):
-        uploads.put_blob(repository, cut_off(), digest(b"half"), actor=ACTOR)
+        uploads.put_blob(repository, cut_off(), digest(b"half"))
     assert not UploadSession.objects.exists()
     assert objects() == []
 
@@ -419,6 +446,6 @@ def test_no_transaction_is_open_while_bytes_move(repository):
         seen.append(connection.in_atomic_block)
         yield b"abc"
 
-    push = uploads.put_blob(repository, body(), digest(b"abc"), actor=ACTOR)
+    push = uploads.put_blob(repository, body(), digest(b"abc"))
     assert seen == [False]
     assert stored(push) == b"abc"

@@ -15,6 +15,7 @@ from django.template import Context, Engine, TemplateSyntaxError
 from django.test import override_settings
 from django.utils import timezone
 
+from repos.commands import pull_commands
 from repos.templatetags import hub
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -159,12 +160,25 @@ def test_cmd_escapes_and_copies() -> None:
 
 def test_command_bar_offers_every_client() -> None:
     html = render("{% command_bar reference %}", reference="hub.example.com/team/api:1")
-    for client, _, pattern in hub.CLIENTS:
-        assert f'value="{client}"' in html
-        assert pattern.format(reference="hub.example.com/team/api:1") in html
+    commands = pull_commands("hub.example.com/team/api:1", https=settings.HTTPS)
+    for command in commands:
+        assert f'value="{command.client}"' in html
+        assert command.text in html
     assert html.count(" checked") == 1
+    assert 'value="digest"' not in html
     styles = (ROOT / "static/css/components.css").read_text(encoding="utf-8")
-    assert all(f'[data-client="{client}"]' in styles for client, _, _ in hub.CLIENTS)
+    assert all(f'[data-client="{command.client}"]' in styles for command in commands)
+
+
+def test_command_bar_switches_to_the_digest() -> None:
+    source = "{% command_bar reference digest=digest %}"
+    html = render(source, reference="hub:5000/team/api:1", digest=DIGEST)
+    assert html.count('value="digest"') == 1
+    assert 'data-by="digest" data-prompt><code tabindex="0" role="group" aria-label="docker">' in (
+        html.replace("\n", "")
+    )
+    for command in pull_commands(f"hub:5000/team/api@{DIGEST}", https=settings.HTTPS):
+        assert command.text in html
 
 
 def test_notice_and_blank() -> None:

@@ -86,7 +86,11 @@ def test_only_what_is_given_and_differs_is_changed_and_told(repository, actor):
     assert (stored.description, stored.readme, stored.is_public) == ("one", "# Hello", True)
     assert "<h1" in stored.readme_html
     assert kinds() == ["repository.updated", "repository.visibility"]
-    assert Event.objects.last().payload == {"visibility": "public"}
+    assert Event.objects.last().payload == {
+        "visibility": "public",
+        "before": {"visibility": "private"},
+        "after": {"visibility": "public"},
+    }
 
 
 @pytest.mark.parametrize(
@@ -146,7 +150,11 @@ def test_a_role_is_given_replaced_and_taken_with_news_of_each(repository, actor)
     with pytest.raises(NotFound):
         revoke_role(repository, bob, actor=actor)
     assert kinds() == ["collaborator.added", "collaborator.added", "collaborator.removed"]
-    assert Event.objects.first().payload == {"user": "bob", "role": "read"}
+    assert Event.objects.first().payload == {
+        "user": "bob",
+        "role": "read",
+        "after": {"role": "read"},
+    }
 
 
 def test_the_owner_needs_no_role_and_there_are_three_roles(repository, alice, actor):
@@ -207,7 +215,7 @@ def test_the_count_moves_only_when_a_star_did(repository, alice, actor):
     assert [set_star(repository, actor=actor, starred=s) for s in (False, False)] == [1, 1]
     assert Repository.objects.get().star_count == repository.star_count == 1
     assert Star.objects.get().user == bob
-    assert kinds() == ["repository.starred"] * 2
+    assert kinds() == ["repository.starred", "repository.starred", "repository.unstarred"]
 
 
 def test_an_error_at_the_end_leaves_no_star(repository, actor, monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 
 import pytest
+from django.utils import timezone
 
 from accounts.errors import BadCredential
 from accounts.models import User
@@ -73,6 +74,18 @@ def test_the_catalogue_is_for_people_and_other_kinds_of_scope_grant_nothing(alic
     assert granted(principal(alice), "registry:catalog:pull") == []
     assert granted(ANONYMOUS, "registry:catalog:*") == []
     assert granted(principal(alice), "admin:alice/app:pull", "registry:other:*") == []
+
+
+def test_the_class_of_a_scope_is_passed_over(alice, repository):
+    plugin = "repository(plugin):alice/app:pull"
+    assert granted(principal(alice), plugin) == ["repository:alice/app:pull"]
+
+
+def test_the_first_twenty_scopes_are_looked_at(alice):
+    scopes = [f"repository:alice/r{n}:pull" for n in range(1000)]
+    assert granted(principal(alice), *scopes) == scopes[: services.MAX_SCOPES]
+    assert services.MAX_SCOPES == 20
+    assert granted(ANONYMOUS, *scopes) == []
 
 
 def test_a_grant_covers_what_was_signed_and_nothing_beside_it(alice, repository):
@@ -175,7 +188,13 @@ def test_a_token_tells_its_life_and_signs_no_secret(alice, settings):
         "access",
         "hub",
     }
-    assert set(claims["hub"]) == {"user", "token", "credential"}
+    assert set(claims["hub"]) == {"user", "token", "mark", "credential", "repositories"}
+
+
+def test_the_time_of_signing_is_the_one_in_the_token_and_never_in_the_future(alice):
+    issued = issue(principal(alice), [])
+    assert issued.issued_at.timestamp() == services.verify(issued.token)["iat"]
+    assert issued.issued_at <= timezone.now()
 
 
 def test_the_challenge_quotes_every_value(hub_settings, settings):

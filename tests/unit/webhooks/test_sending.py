@@ -130,8 +130,8 @@ def test_redirect_is_a_failure_that_is_explained(hook, receiver, happen):
     assert Delivery.objects.get().state == "due"
 
 
-def test_no_answer_is_noted_and_tried_again(hook, happen):
-    services.update_webhook(hook, url=f"http://127.0.0.1:{free_port()}/")
+def test_no_answer_is_noted_and_tried_again(hook, happen, actor):
+    services.update_webhook(hook, actor=actor, url=f"http://127.0.0.1:{free_port()}/")
     happen()
     services.deliver_due()
     attempt = Attempt.objects.get()
@@ -182,9 +182,9 @@ def assert_given_up(receiver, sentence):
     assert sentence in attempt.error
 
 
-def test_switched_off_meanwhile(hook, receiver, happen):
+def test_switched_off_meanwhile(hook, receiver, happen, actor):
     happen()
-    services.update_webhook(hook, active=False)
+    services.update_webhook(hook, actor=actor, active=False)
     services.deliver_due()
     assert_given_up(receiver, "switched off")
 
@@ -197,7 +197,7 @@ def test_repository_deleted_meanwhile(hook, receiver, happen, repository, actor)
 
 
 def test_deletion_itself_is_told(hook, receiver, repository, actor):
-    services.update_webhook(hook, events=["repository.deleted"])
+    services.update_webhook(hook, actor=actor, events=["repository.deleted"])
     delete_repository(repository, actor=actor)
     dispatch.drain()
     services.deliver_due()
@@ -227,13 +227,13 @@ def test_account_closed_meanwhile(bobs_hook, receiver, happen):
     assert_given_up(receiver, "no longer active")
 
 
-def test_hook_deleted_while_it_is_sent(hook, receiver, happen, monkeypatch):
+def test_hook_deleted_while_it_is_sent(hook, receiver, happen, monkeypatch, actor):
     happen()
     original = sending.send
 
     def send_and_lose(*args, **kwargs):
         answer = original(*args, **kwargs)
-        services.delete_webhook(hook)
+        services.delete_webhook(hook, actor=actor)
         return answer
 
     monkeypatch.setattr(sending, "send", send_and_lose)

@@ -71,7 +71,7 @@ def test_refused_values(hook, repository, actor, values, error, field):
         services.create_webhook(repository, actor=actor, **{"url": URL, **values})
     assert (status_of(caught.value), caught.value.detail) == (400, {"field": field})
     with pytest.raises(error):
-        services.update_webhook(hook, **values)
+        services.update_webhook(hook, actor=actor, **values)
     assert Webhook.objects.count() == 1
     assert Webhook.objects.get().url == URL
 
@@ -92,11 +92,16 @@ def test_at_most_twenty(repository, actor):
     assert selectors.list_webhooks(repository).count() == 20
 
 
-def test_update_changes_what_is_given(hook):
+def test_update_changes_what_is_given(hook, actor):
     services.update_webhook(
-        hook, events=["star", "push", "star"], tag_filter="v*", active=False, secret="new"
+        hook,
+        actor=actor,
+        events=["star", "push", "star"],
+        tag_filter="v*",
+        active=False,
+        secret="new",
     )
-    services.update_webhook(hook, secret="")
+    services.update_webhook(hook, actor=actor, secret="")
     stored = Webhook.objects.get(pk=hook.pk)
     assert stored.events == ["star", "push"]
     assert (stored.tag_filter, stored.active, stored.secret) == ("v*", False, "new")
@@ -105,7 +110,7 @@ def test_update_changes_what_is_given(hook):
 
 def test_delete_takes_deliveries_along_and_leaves_events(hook, actor):
     delivery = services.ping(hook, actor=actor)
-    services.delete_webhook(hook)
+    services.delete_webhook(hook, actor=actor)
     assert not Delivery.objects.exists()
     assert Event.objects.filter(pk=delivery.event_id).exists()
     assert services.deliver(delivery.pk) is False
@@ -123,7 +128,7 @@ def test_ping_is_owed_to_this_hook_only(hook, repository, actor):
 
 
 def test_no_ping_of_a_hook_that_is_off(hook, actor):
-    services.update_webhook(hook, active=False)
+    services.update_webhook(hook, actor=actor, active=False)
     with pytest.raises(WebhookInactive):
         services.ping(hook, actor=actor)
     assert not Event.objects.filter(kind="webhook.ping").exists()
@@ -167,7 +172,7 @@ def test_hook_without_an_account_behind_it(repository):
 def test_last_results_cost_two_queries(
     hook, repository, actor, receiver, django_assert_num_queries
 ):
-    services.update_webhook(hook, url=receiver.url)
+    services.update_webhook(hook, actor=actor, url=receiver.url)
     quiet = services.create_webhook(repository, actor=actor, url=URL)
     for _ in range(2):
         last = services.ping(hook, actor=actor)

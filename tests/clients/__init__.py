@@ -1,0 +1,1 @@
+"""Programs people really use, against a whole hub."""

@@ -1,0 +1,1 @@
+"""Every address × method × person × credential, judged by a table of its own."""
