@@ -34,6 +34,19 @@ def relaxed() -> Iterator[None]:
             cursor.execute("PRAGMA synchronous=FULL")
 
 
+@contextmanager
+def alone(name: str) -> Iterator[None]:
+    """A transaction that waits for every other one of this name; others are not held up.
+
+    SQLite has one writer at a time anyway: transactions take its lock when they begin.
+    """
+    with transaction.atomic():
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
+        yield
+
+
 def byte_order(field: str) -> Any:
     """The field for ordering and comparing by bytes, whatever the database's own collation.
 

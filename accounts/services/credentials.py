@@ -27,6 +27,7 @@ from accounts.services.tokens import (
 from accounts.types import Credential, Principal
 from core import memo
 from core.crypto import same, token_hash
+from core.db import alone
 from core.errors import RateLimited, Unavailable
 from core.prepared import Prepared
 
@@ -236,7 +237,8 @@ def check_rate(username: str, address: str) -> None:
 
 def count_failure(username: str, address: str) -> None:
     """Remember that a credential was not good."""
-    for key, _, window_s in _counters(username, address):
-        if not cache.add(key, 1, window_s):
-            # Not incr: that would give the key the cache's default lifetime.
-            cache.set(key, cache.get(key, 0) + 1, window_s)
+    with alone(f"signin-failed:{address}"):  # else failures at one moment would count as one
+        for key, _, window_s in _counters(username, address):
+            if not cache.add(key, 1, window_s):
+                # Not incr: that would give the key the cache's default lifetime.
+                cache.set(key, cache.get(key, 0) + 1, window_s)
