@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.core.cache import cache
+from django.db import connection
 
 from accounts.hashers import Argon2idHasher
 from events import wake
@@ -30,6 +31,21 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """The last process of a run takes the data away."""
     if not hasattr(session.config, "workerinput"):
         shutil.rmtree(os.environ["HUB_TEST_DATA"], ignore_errors=True)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On PostgreSQL, unit tests that ask no database prove nothing that SQLite's run does not."""
+    if connection.vendor != "postgresql" or config.args != ["tests"]:
+        return
+    same = [item for item in items if "/unit/" in item.nodeid and not _asks_database(item)]
+    config.hook.pytest_deselected(items=same)
+    left = set(same)
+    items[:] = [item for item in items if item not in left]
+
+
+def _asks_database(item: pytest.Item) -> bool:
+    fixtures = set(getattr(item, "fixturenames", ()))
+    return bool(item.get_closest_marker("django_db") or fixtures & {"db", "transactional_db"})
 
 
 @pytest.fixture(autouse=True)
