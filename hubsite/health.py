@@ -12,6 +12,7 @@ from django.db import DatabaseError, connection
 from django.db.models import Exists, OuterRef, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
+from django.views.decorators.http import require_safe
 
 from accounts.authentication import principal_from
 from core.address import client_address
@@ -25,11 +26,13 @@ from webhooks.models import Delivery
 PROBE_EVERY_S = 10
 
 
+@require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
     """The process answers; nothing else is asked."""
     return HttpResponse("ok\n", content_type="text/plain")
 
 
+@require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
     """Database, store and broker, one line each; 503 unless all answer."""
     found = states()
@@ -42,6 +45,7 @@ def states() -> dict[str, str]:
     return {name: _ask(check) for name, check in _CHECKS.items()}
 
 
+@require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """Gauges read from the database, for this machine and for superusers."""
     address = client_address(request.META, settings.HUB.trusted_proxies)
