@@ -18,6 +18,7 @@ from events import wake
 from repos.services import aliases, refusals
 from storage.factory import get_store
 from tests.hub import RunningHub
+from tokens.services import forget_keys
 
 # No collected files: each client of a test would look at every one of them first.
 settings.STATIC_ROOT = str(Path(os.environ["HUB_TEST_DATA"]) / "static")
@@ -66,6 +67,7 @@ def _fresh(
     settings.HUB = settings.HUB.model_copy(update={"storage_options": {"root": tmp_path / "store"}})
     get_store.cache_clear()
     refusals._noted.clear()
+    forget_keys()  # of the last test, whose row was taken back with it
     yield
     get_store.cache_clear()
     if "db" in request.fixturenames or "transactional_db" in request.fixturenames:

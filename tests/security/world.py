@@ -25,7 +25,7 @@ from tests.images import Image, artifact, digest_of, image, index
 from tests.security.lane import Answer, send
 from tests.unit.registry.pushing import push, push_blob
 from tests.unit.repos import people
-from tokens.services import issue
+from tokens.services import current_keys, issue
 
 IMAGE = image("matrix", layers=1, size=100)
 FIXED = image("matrix fixed", layers=1, size=100)
@@ -98,6 +98,7 @@ COLUMNS = (
 
 def make_world() -> World:
     """In the database of the running test."""
+    current_keys()  # made here, so that nothing that is undone takes the key back
     alice, olga = people.person("alice"), people.person("olga")
     acme = people.organization("acme", olga)
     reader, writer, admin = (people.person(name) for name in ("reader", "writer", "admin"))
