@@ -56,7 +56,6 @@ ORDERS = {
     "search_by_pulls": f"visibility, pull_count DESC, star_count DESC, {_FRESH}, id DESC",
     "search_by_time": f"visibility, {_FRESH}, id DESC",
     "search_by_path": "visibility, path",
-    "search_by_space": "namespace_id, visibility",
     "search_by_name": "visibility, name text_pattern_ops",
 }
 
