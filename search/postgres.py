@@ -148,6 +148,18 @@ def named(name: str, *, public: bool, whole: bool) -> Sql:
     )
 
 
+def beginning(texts: list[str]) -> Sql:
+    """SQL for those of the texts that begin public names, and whether one is the whole name."""
+    # These signs compare by bytes, as the index does; no letter of a name comes after "~".
+    public = "SELECT 1 FROM repos_repository WHERE visibility = 'public' AND state = 'active'"
+    begins = f"{public} AND name::text ~>=~ t AND name::text ~<~ (t || '~')"
+    return (
+        f"SELECT t, EXISTS ({public} AND name::text = t)"  # noqa: S608 - made by us
+        f" FROM unnest(%s::text[]) t WHERE EXISTS ({begins})",
+        [texts],
+    )
+
+
 def among(ids: list[int]) -> Sql:
     """SQL that follows a column: one parameter for any number of ids."""
     return "= ANY(%s)", [ids]
