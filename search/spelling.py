@@ -71,8 +71,9 @@ def _begun(principal: Principal, texts: set[str]) -> dict[str, bool]:
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
         found = {str(text): bool(whole) for text, whole in cursor.fetchall()}
+    lengths = {*map(len, texts)}
     for name in _own_names(principal):
-        for length in {*map(len, texts)}:
+        for length in lengths:
             begin = name[:length]
             if begin in texts:
                 found[begin] = found.get(begin, False) or begin == name
