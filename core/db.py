@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, IntegerField, Subquery
 from django.db.models.functions import Collate
 
 
@@ -45,6 +45,13 @@ def alone(name: str) -> Iterator[None]:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
         yield
+
+
+class Counted(Subquery):
+    """How many rows a queryset has, as a value of a row: several counts for one query."""
+
+    template = "(SELECT COUNT(*) FROM (%(subquery)s) _counted)"
+    output_field = IntegerField()
 
 
 def byte_order(field: str) -> Any:

@@ -23,7 +23,7 @@ from events.audit import GROUPS, record_of
 from events.models import Event
 from events.selectors import DONE, REFUSED, Filters, Trail, trail_of_repository
 from repos.access import enter
-from repos.permissions import decide, visible_to
+from repos.permissions import decide, visible_in
 from repos.permissions.trails import without_hidden
 from webhooks.types import name_of
 
@@ -104,9 +104,8 @@ class EventsView(HubView):
         public=True,
     )
     def get(self, request: Request) -> Response:
-        visible = visible_to(self.principal).values("pk")
-        rows = Event.objects.filter(kind__in=SHOWN, repository_id__in=visible)
-        return self._answer(rows)
+        visible = visible_in(self.principal, "repository_id")
+        return self._answer(Event.objects.filter(visible, kind__in=SHOWN))
 
     def _answer(self, rows: QuerySet[Event]) -> Response:
         return self.answer_page(page_by_id(rows, **self.paging()), EventSerializer)

@@ -10,7 +10,7 @@ from core.errors import NotFound
 from core.prepared import Prepared
 from notices.models import FeedKey, Notice, SearchWatch, Watch
 from repos.models import Repository
-from repos.permissions import visible_each, visible_to
+from repos.permissions import visible_each, visible_in
 
 MOST_COUNTED = 100  # the bell says 99+
 # Whether it is worth asking what of it may be shown: every page does.
@@ -64,8 +64,8 @@ def watch_state(principal: Principal, repository: Repository) -> tuple[str, int]
 
 def watched_by(principal: Principal) -> QuerySet[Watch]:
     """The repositories that a person watches or silenced and may see, by path."""
-    visible = visible_to(principal).values("pk")
-    rows = Watch.objects.filter(user_id=principal.account_id, repository__in=visible)
+    visible = visible_in(principal, "repository")
+    rows = Watch.objects.filter(visible, user_id=principal.account_id)
     return rows.select_related("repository").order_by("repository__path")
 
 

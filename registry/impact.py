@@ -17,10 +17,11 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
 from django.utils import timezone
 
 from accounts.types import Principal
+from core.db import Counted
 from registry.models import BlobLink, Manifest, ManifestBlob, ManifestChild, Tag
 from registry.services.tags import is_immutable
 from repos.models import PullCount, Repository
-from repos.permissions import visible_to
+from repos.permissions import visible_in
 
 NAMED = 12  # of a long list
 RECENT_DAYS = 30
@@ -160,26 +161,45 @@ def impact_of_manifest(
 def impact_of_repository(repository: Repository, principal: Principal) -> RepositoryImpact:
     """Counts, in as many queries for one tag as for a million."""
     manifests = Manifest.objects.filter(repository=repository)
-    people = repository.collaborators.filter(user__robot_namespace=None)
+    count = _counts(repository, manifests)
     freed = _bytes_of(repository, BlobLink.objects.filter(repository=repository), principal)
     after = timedelta(days=settings.HUB.trash_days, seconds=settings.HUB.discard_grace_s)
     newest = manifests.exclude(last_pulled_at=None).order_by("-last_pulled_at")
+    former = repository.aliases.order_by("-pk").values_list("old_path", flat=True)
     return RepositoryImpact(
-        tags=Tag.objects.filter(repository=repository).count(),
-        images=manifests.filter(subject_digest="").count(),
-        referrers=manifests.exclude(subject_digest="").count(),
-        people=people.count(),
-        robots=repository.collaborators.exclude(user__robot_namespace=None).count(),
-        teams=repository.team_grants.count(),
+        tags=count["tags"],
+        images=count["images"],
+        referrers=count["referrers"],
+        people=count["people"],
+        robots=count["robots"],
+        teams=count["teams"],
         stars=repository.star_count,
         comments=repository.comment_count,
-        webhooks=_webhooks(repository).count(),
-        former_names=_some(repository.aliases.order_by("-pk"), "old_path"),
+        webhooks=count["webhooks"],
+        former_names=Names(list(former[:NAMED]), count["former"]),
         last_pulled_at=newest.values_list("last_pulled_at", flat=True).first(),
         recent_pulls=_recent_pulls(repository),
         freed_bytes=freed,
         freed_at=timezone.now() + after if freed else None,
     )
+
+
+def _counts(repository: Repository, manifests: QuerySet[Manifest]) -> dict[str, int]:
+    """What goes with a repository, by name; one query."""
+    given = repository.collaborators.all()
+    asked: dict[str, QuerySet[Any]] = {
+        "tags": Tag.objects.filter(repository=repository),
+        "images": manifests.filter(subject_digest=""),
+        "referrers": manifests.exclude(subject_digest=""),
+        "people": given.filter(user__robot_namespace=None),
+        "robots": given.exclude(user__robot_namespace=None),
+        "teams": repository.team_grants.all(),
+        "webhooks": _webhooks(repository),
+        "former": repository.aliases.all(),
+    }
+    counted = [Counted(rows.values("pk")) for rows in asked.values()]
+    row = Repository.objects.filter(pk=repository.pk).values_list(*counted).first()
+    return dict(zip(asked, row or [0] * len(asked), strict=True))
 
 
 def _impact(
@@ -247,7 +267,7 @@ def _bytes_of(repository: Repository, links: QuerySet[BlobLink], principal: Prin
     What is only in hidden ones counts as freed: else the number would tell that they have it.
     """
     elsewhere = BlobLink.objects.filter(blob=OuterRef("blob")).exclude(repository=repository)
-    elsewhere = elsewhere.filter(repository__in=visible_to(principal).values("pk"))
+    elsewhere = elsewhere.filter(visible_in(principal, "repository"))
     return links.filter(~Exists(elsewhere)).aggregate(total=Sum("blob__size"))["total"] or 0
 
 

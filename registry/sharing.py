@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Exists, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts.types import Principal
+from core.db import Counted
 from registry.models import Blob, Manifest, ManifestBlob
 from repos.models import Repository
 from repos.permissions import visible_each
@@ -32,11 +33,6 @@ class Sharing:
 NOT_SHARED = Sharing()
 
 
-class _Count(Subquery):
-    template = "(SELECT COUNT(*) FROM (%(subquery)s) _counted)"
-    output_field = IntegerField()
-
-
 def sharing_of(
     principal: Principal, manifest: Manifest, digests: Iterable[str]
 ) -> dict[str, Sharing]:
@@ -48,7 +44,7 @@ def sharing_of(
     here = _uses(visible_each(principal)).exclude(manifest=manifest)
     there = _uses(visible_each(principal).exclude(pk__in=mine))
     rows = Blob.objects.filter(digest__in=set(digests)).annotate(
-        images=_Count(here.values("manifest_id").distinct()[: MOST + 1]),
+        images=Counted(here.values("manifest_id").distinct()[: MOST + 1]),
         elsewhere=Exists(there),
     )
     return {

@@ -64,6 +64,8 @@ class Repository(models.Model):
         indexes = [
             models.Index(fields=["visibility", "-last_pushed_at"], name="repository_recent"),
             models.Index(fields=["visibility", "-star_count"], name="repository_stars"),
+            # All that lists of a namespace are filtered by, so that hidden rows are not read.
+            models.Index(fields=["namespace", "state", "visibility"], name="repository_space"),
             models.Index(
                 fields=["created_at"],
                 name="repository_unfilled",

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Membership, Namespace, Organization, Team, TeamMembership, User
 from accounts.services.credentials import principal_of
 from repos.models import Collaborator, Repository, Role, TeamGrant
-from repos.permissions.lists import member_ids
+from repos.permissions.lists import held_by
 from repos.permissions.roles import RANK
 
 MAX_REPOSITORIES = 2_000  # whose roles are compared at once
@@ -90,9 +90,7 @@ def who_reaches(repository: Repository) -> list[Reach]:
 
 def reachable(user: User, organization: Organization | None = None) -> QuerySet[Repository]:
     """Repositories an account holds a role on, by path; within one organization if it is given."""
-    rows = Repository.objects.filter(
-        pk__in=member_ids(principal_of(user)), state=Repository.State.ACTIVE
-    )
+    rows = held_by(principal_of(user))
     if organization is not None:
         rows = rows.filter(namespace__organization=organization)
     related = rows.select_related("namespace__organization", "namespace__user")

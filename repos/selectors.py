@@ -10,7 +10,7 @@ from accounts.models import Namespace
 from accounts.types import Principal
 from core.errors import NotFound
 from repos.models import Collaborator, Comment, Repository, Star, TeamGrant
-from repos.permissions import member_ids, visible_to
+from repos.permissions import held_by, visible_to
 
 Sort = Literal["recent", "stars", "pulls", "name"]
 _ORDER: dict[str, list[str | OrderBy]] = {
@@ -34,9 +34,9 @@ def explore(
     `mine` are those with a role of the caller's, filled or not; `shared` those of them that are
     in somebody else's namespace.
     """
-    rows = visible_to(principal).select_related("namespace")
+    rows = held_by(principal) if mine or shared else visible_to(principal)
+    rows = rows.select_related("namespace").defer("readme", "readme_html")
     if mine or shared:
-        rows = rows.filter(pk__in=member_ids(principal))
         if shared:
             rows = rows.exclude(namespace__user_id=principal.account_id).exclude(
                 namespace__kind=Namespace.Kind.LIBRARY
@@ -53,6 +53,7 @@ def in_namespace(principal: Principal, namespace: Namespace) -> QuerySet[Reposit
     return (
         visible_to(principal)
         .select_related("namespace")
+        .defer("readme", "readme_html")
         .filter(namespace=namespace)
         .order_by(F("last_pushed_at").desc(nulls_last=True), "path")
     )

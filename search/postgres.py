@@ -56,7 +56,6 @@ ORDERS = {
     "search_by_pulls": f"visibility, pull_count DESC, star_count DESC, {_FRESH}, id DESC",
     "search_by_time": f"visibility, {_FRESH}, id DESC",
     "search_by_path": "visibility, path",
-    "search_by_space": "namespace_id, visibility",
     "search_by_name": "visibility, name text_pattern_ops",
 }
 
@@ -146,6 +145,18 @@ def named(name: str, *, public: bool, whole: bool) -> Sql:
         f"SELECT id FROM repos_repository WHERE visibility = '{visibility}'"  # noqa: S608
         " AND name::text LIKE %s",
         [_literal(name) if whole else f"{_literal(name)}%"],
+    )
+
+
+def beginning(texts: list[str]) -> Sql:
+    """SQL for those of the texts that begin public names, and whether one is the whole name."""
+    # These signs compare by bytes, as the index does; no letter of a name comes after "~".
+    public = "SELECT 1 FROM repos_repository WHERE visibility = 'public' AND state = 'active'"
+    begins = f"{public} AND name::text ~>=~ t AND name::text ~<~ (t || '~')"
+    return (
+        f"SELECT t, EXISTS ({public} AND name::text = t)"  # noqa: S608 - made by us
+        f" FROM unnest(%s::text[]) t WHERE EXISTS ({begins})",
+        [texts],
     )
 
 

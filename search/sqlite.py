@@ -130,6 +130,17 @@ def named(name: str, *, public: bool, whole: bool) -> Sql:
     return f"SELECT id FROM {_live(public)} AND {test}", values  # noqa: S608 - our own names
 
 
+def beginning(texts: list[str]) -> Sql:
+    """SQL for those of the texts that begin public names, and whether one is the whole name."""
+    public = f"{_live(True)} AND state = 'active'"
+    begins = f"SELECT 1 FROM {public} AND name >= value AND name < value || %s"  # noqa: S608
+    whole = f"SELECT 1 FROM {public} AND name = value"  # noqa: S608
+    return (
+        f"SELECT value, EXISTS ({whole}) FROM json_each(%s) WHERE EXISTS ({begins})",  # noqa: S608
+        [json.dumps(texts), _LAST],
+    )
+
+
 def among(ids: list[int]) -> Sql:
     """SQL that follows a column: one parameter for any number of ids."""
     return "IN (SELECT value FROM json_each(%s))", [json.dumps(ids)]

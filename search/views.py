@@ -33,6 +33,7 @@ from search.query import (
     write,
 )
 from search.selectors import find
+from search.spelling import did_you_mean
 from search.suggestions import suggest as suggestions
 
 ROWS = 20
@@ -122,6 +123,9 @@ def search(request: HttpRequest) -> HttpResponse:
         "address": reverse("search"),
         "command": f"curl '{api}'",
     }
+    if context["asked"] and context["is_first"] and not context["repositories"]:
+        better = [write(found) for found in did_you_mean(principal, query)]
+        context["meant"] = [(found, f"?{urlencode({'q': found})}") for found in better]
     return _answer(request, "repos/search.html", context)
 
 
@@ -130,7 +134,10 @@ def suggest(request: HttpRequest) -> HttpResponse:
     """What is offered while somebody types; a part of a page."""
     text = _without_client(_values(request).get("q", ""))
     found = suggestions(principal_from(request), text)
-    return render(request, "search/_suggestions.html", {"found": found, "query": text})
+    words = parse(text).words
+    return render(
+        request, "search/_suggestions.html", {"found": found, "query": text, "words": words}
+    )
 
 
 @require_safe

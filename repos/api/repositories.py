@@ -17,7 +17,7 @@ from registry.models import BlobLink
 from repos.access import enter
 from repos.limits import refuse_often
 from repos.models import Repository, Star, Visibility
-from repos.permissions import Action, decide, may_create, visible_to
+from repos.permissions import Action, decide, may_create, visible_in, visible_to
 from repos.serializers import (
     NewRepositorySerializer,
     RepositoryChangeSerializer,
@@ -169,9 +169,7 @@ class StarsView(HubView):
     def get(self, request: Request) -> Response:
         principal = self.require_account()
         stars = (
-            Star.objects.filter(
-                user_id=principal.account_id, repository__in=visible_to(principal).values("pk")
-            )
+            Star.objects.filter(visible_in(principal, "repository"), user_id=principal.account_id)
             .select_related("repository__namespace")
             .defer("repository__readme", "repository__readme_html")
         )

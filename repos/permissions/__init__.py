@@ -14,8 +14,10 @@ from repos.permissions.lists import (
     find_moved,
     find_visible,
     had_path,
+    held_by,
     member_ids,
     visible_each,
+    visible_in,
     visible_to,
 )
 from repos.permissions.roles import Held, held_roles
@@ -29,10 +31,12 @@ __all__ = [
     "find_moved",
     "find_visible",
     "had_path",
+    "held_by",
     "held_roles",
     "may_create",
     "member_ids",
     "require",
     "visible_each",
+    "visible_in",
     "visible_to",
 ]

@@ -30,7 +30,8 @@ _DECIDING = (
     "namespace__organization__second_factor_required",
 )
 _Rows = QuerySet[Repository]
-_SUSPENDED = Q(namespace__organization__second_factor_required=True)
+_DEMANDS = "namespace__organization__second_factor_required"
+_SUSPENDED = Q(**{_DEMANDS: True})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,23 @@ def visible_to(principal: Principal) -> QuerySet[Repository]:
         return _active().filter(visibility="public")
     if principal.scopes is not None:
         return _active().filter(Q(visibility="public") | Q(pk__in=_in_scope(principal)))
-    return _active().filter(Q(visibility="public") | Q(pk__in=member_ids(principal)))
+    return _active().filter(Q(visibility="public") | _held(principal))
+
+
+def visible_in(principal: Principal, column: str) -> Exists:
+    """Whether the repository that a column of the outer query names is one of `visible_to`.
+
+    For walks through what belongs to many repositories, such as events: roles are gathered once,
+    and only rows that come by are asked about.
+    """
+    return Exists(visible_to(principal).filter(pk=OuterRef(column)))
+
+
+def held_by(principal: Principal) -> QuerySet[Repository]:
+    """Every active repository this principal holds a role on and may see."""
+    # A role shows what it is on; only a token can hide it again.
+    rows = visible_to(principal) if principal.is_limited else _active()
+    return rows.filter(_held(principal))
 
 
 def visible_each(principal: Principal) -> QuerySet[Repository]:
@@ -101,26 +118,49 @@ def find_moved(principal: Principal, path: str, *, bare: bool = False) -> Reposi
 
 def member_ids(principal: Principal) -> QuerySet[Repository, int]:
     """Ids of the repositories this principal holds a role on."""
-    user = principal.account_id
-    own = Q(pk__in=Collaborator.objects.filter(user_id=user).values("repository"))
+    return Repository.objects.filter(_held(principal)).values_list("pk", flat=True)
+
+
+def _held(principal: Principal) -> Q:
+    """What this principal holds a role on: one look into an index for each way to a role.
+
+    A union, because planners read every repository for an OR of them.
+    """
+    own = Collaborator.objects.filter(user_id=principal.account_id).values("repository")
     if principal.is_robot:
-        rows = Repository.objects.filter(namespace_id=principal.robot_of or 0)
-        return (rows if principal.robot_role else rows.filter(own)).values_list("pk", flat=True)
-    roles = Membership.objects.filter(_counts(), user_id=user)
-    teams = TeamMembership.objects.filter(~Q(team__base_role=""), user_id=user)
-    held = (
-        own
-        | Q(namespace__organization__in=roles.values("organization"))
-        | Q(namespace__organization__in=teams.values("team__organization"))
-        | Q(pk__in=TeamGrant.objects.filter(team__memberships__user_id=user).values("repository"))
-    )
+        home = Q(namespace_id=principal.robot_of or 0)
+        return home if principal.robot_role else home & Q(pk__in=own)
+    spaces = _spaces(principal)
+    of_spaces = Repository.objects.filter(namespace__in=spaces[0].union(*spaces[1:], all=True))
+    single = [own, _granted(principal)]
     if not principal.second_factor:
-        held &= ~_SUSPENDED
-    held |= Q(namespace__user_id=user)
+        single = [rows.exclude(**{f"repository__{_DEMANDS}": True}) for rows in single]
     if principal.is_superuser:
-        opened = Opening.objects.filter(user_id=user, until__gt=Now())
-        held |= Q(namespace__kind=Namespace.Kind.LIBRARY) | Q(pk__in=opened.values("repository"))
-    return Repository.objects.filter(held).values_list("pk", flat=True)
+        opened = Opening.objects.filter(user_id=principal.account_id, until__gt=Now())
+        single.append(opened.values("repository"))
+    return Q(pk__in=of_spaces.values("pk").union(*single, all=True))
+
+
+def _spaces(principal: Principal) -> list[QuerySet[Any, Any]]:
+    """Ids of namespaces where a role is held on all there is, by the way to it."""
+    user = principal.account_id
+    spaces = Namespace.objects.values("pk")
+    roles = Membership.objects.filter(_counts(), user_id=user).values("organization")
+    teams = TeamMembership.objects.filter(~Q(team__base_role=""), user_id=user)
+    houses = [
+        spaces.filter(organization__in=roles),
+        spaces.filter(organization__in=teams.values("team__organization")),
+    ]
+    if not principal.second_factor:
+        houses = [rows.exclude(organization__second_factor_required=True) for rows in houses]
+    kept = [spaces.filter(kind=Namespace.Kind.LIBRARY)] if principal.is_superuser else []
+    return [spaces.filter(user_id=user), *houses, *kept]
+
+
+def _granted(principal: Principal) -> QuerySet[TeamGrant, Any]:
+    """Ids of repositories that teams of this principal have a role on."""
+    rows = TeamGrant.objects.filter(team__memberships__user_id=principal.account_id)
+    return rows.values("repository")
 
 
 def _holds_role(kind: _Kind, user: Any, robot_of: Any) -> Q:
@@ -231,5 +271,5 @@ _bare_moved, _whole_moved = (
 
 def _in_scope(principal: Principal) -> list[int]:
     """Globs do not translate to SQL on both engines; a person's own list is short."""
-    mine = Repository.objects.filter(pk__in=member_ids(principal)).values_list("pk", "path")
+    mine = Repository.objects.filter(_held(principal)).values_list("pk", "path")
     return [pk for pk, path in mine if principal.token_actions(path)]

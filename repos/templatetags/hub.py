@@ -13,7 +13,7 @@ from django.conf import settings
 from django.forms import BoundField
 from django.templatetags.static import static
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
+from django.utils.html import conditional_escape, escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext, ngettext
 
@@ -38,6 +38,31 @@ register.filter("short_digest", text.short_digest)
 def literal_pattern(value: str) -> str:
     """Escape a text for the ``pattern`` attribute of an input, which then accepts only it."""
     return re.sub(r"([\\^$.*+?()\[\]{}|/])", r"\\\1", value)
+
+
+@register.simple_tag
+def marked(value: str, words: Iterable[str] | None) -> SafeString:
+    """A text, escaped, with ``<mark>`` around each of the words, whatever their case.
+
+    No filter, because lists that nobody searched have no words.
+    """
+    found = [word for word in words or () if word]
+    if not found:
+        return conditional_escape(value)
+    parts = _any_of(tuple(found)).split(value)
+    return mark_safe(  # noqa: S308 - every part is escaped
+        "".join(
+            f"<mark>{escape(part)}</mark>" if n % 2 else escape(part)
+            for n, part in enumerate(parts)
+        )
+    )
+
+
+@lru_cache(maxsize=64)
+def _any_of(words: tuple[str, ...]) -> re.Pattern[str]:
+    """Any of the words, the longest that fits; as one group, so that splitting keeps it."""
+    longest = sorted(words, key=len, reverse=True)
+    return re.compile(f"({'|'.join(map(re.escape, longest))})", re.IGNORECASE)
 
 
 @register.filter

@@ -18,7 +18,7 @@ from events.models import Event
 from repos import selectors
 from repos.access import wants_part
 from repos.models import Repository
-from repos.permissions import visible_to
+from repos.permissions import visible_in
 
 PUBLIC_ROWS = 8
 ROWS = 20
@@ -82,9 +82,5 @@ def _mine(principal: Principal, text: str, which: str) -> QuerySet[Repository]:
 
 
 def _activity(principal: Principal) -> list[Event]:
-    visible = visible_to(principal).values("pk")
-    return list(
-        Event.objects.filter(kind__in=SHOWN_EVENTS, repository_id__in=visible).order_by("-pk")[
-            :EVENTS
-        ]
-    )
+    visible = visible_in(principal, "repository_id")
+    return list(Event.objects.filter(visible, kind__in=SHOWN_EVENTS).order_by("-pk")[:EVENTS])

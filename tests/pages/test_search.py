@@ -12,6 +12,7 @@ from django.test import Client
 from events import dispatch
 from repos.models import Repository
 from repos.services.repositories import update_repository
+from repos.templatetags.hub import marked
 from tests.images import multi
 from tests.pages.conftest import actor, namespace_of, push
 from tests.unit.repos import people as made
@@ -153,3 +154,102 @@ def test_pages_cost_the_same_whatever_there_is(
         with django_assert_max_num_queries(len(few)):
             owner.get(address)
         Repository.objects.filter(name__startswith="box").delete()
+
+
+# --- what matched, and what may have been meant
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "expected"),
+    [
+        ("acme/Api-tool", ("api", "tool"), "acme/<mark>Api</mark>-<mark>tool</mark>"),
+        ("apiapi", ("api",), "<mark>api</mark><mark>api</mark>"),
+        ("apis", ("api", "apis"), "<mark>apis</mark>"),
+        ("a < b & c", ("b & c",), "a &lt; <mark>b &amp; c</mark>"),
+        (
+            "<script>x</script>",
+            ("script",),
+            "&lt;<mark>script</mark>&gt;x&lt;/<mark>script</mark>&gt;",
+        ),
+        ("&amp", ("amp",), "&amp;<mark>amp</mark>"),
+        ("a.b aXb", ("a.b",), "<mark>a.b</mark> aXb"),
+        ("none", ("other",), "none"),
+        ("<b>", (), "&lt;b&gt;"),
+        ("<b>", None, "&lt;b&gt;"),
+    ],
+)
+def test_what_matched_is_marked(text: str, words: Any, expected: str) -> None:
+    assert marked(text, words) == expected
+
+
+def test_marks_in_rows_and_suggestions(browser: Browser, private: Repository) -> None:
+    update_repository(
+        private, actor=actor(private.namespace.user), description="A <b>Secret</b> thing"
+    )
+    for address in ("/search", "/search/suggest"):
+        text = browser("owner").get(address, {"q": "secret"}).text
+        assert "<mark>secret</mark>" in text
+        assert "A &lt;b&gt;<mark>Secret</mark>&lt;/b&gt; thing" in text
+    for address in ("/search?q=is:private", "/", "/owner", "/explore?show=mine"):
+        text = browser("owner").get(address).text
+        assert private.path in text
+        assert "<mark>" not in text
+
+
+def meant(client: Client, text: str) -> list[str]:
+    page = client.get("/search", {"q": text})
+    assert page.status_code == 200
+    return re.findall(r'href="/search\?q=([^"&]+)"><strong>', page.text)
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("ngnix", ["nginx"]),
+        ("nginxx", ["nginx"]),
+        ("nginz", ["nginx"]),
+        ("ngin-x", ["nginx"]),
+        ("trafik", ["traefik"]),
+        ("postgers", ["postgres"]),
+        ("prot-gres", []),
+        ("zz", []),
+        ("x" * 150, []),
+        ("ngnix sort:stars", ["nginx+sort%3Astars"]),
+        ("ngnix is:public", []),
+        ("ngnix proxy", ["nginx+proxy"]),
+        ("ngnix absent", []),
+        ("trafik/ngnix", []),
+        ('"%_\\', []),
+    ],
+)
+def test_did_you_mean(browser: Browser, typed: str, expected: list[str]) -> None:
+    for name in ("nginx", "traefik-edge", "postgres"):
+        made.repository(namespace_of("owner"), name, visibility="public", description="Some proxy.")
+    for who in ("", "stranger"):
+        assert meant(browser(who), typed) == expected
+    for found in expected:
+        assert listed(browser(""), f"/search?q={found}")
+
+
+def test_hidden_names_are_not_meant(browser: Browser, django_assert_max_num_queries: Any) -> None:
+    """Twin worlds: to others, a hub with a private repository is one without it."""
+    words = ("wharehouse", "warehous", "awrehouse", "warehouse stock", "wharehouse stock")
+    without = {
+        (who, word): browser(who).get("/search", {"q": word}).text
+        for who in ("", "stranger")
+        for word in words
+    }
+    hidden = made.repository(namespace_of("owner"), "warehouse", description="Stock.")
+    gone = made.repository(namespace_of("owner"), "warehouses", visibility="public")
+    Repository.objects.filter(pk=gone.pk).update(state=Repository.State.TRASHED)
+    csrf = re.compile(r'(name="csrfmiddlewaretoken" value="|X-CSRFToken": ")\w+')
+    for (who, word), before in without.items():
+        after = browser(who).get("/search", {"q": word}).text
+        assert csrf.sub("", after) == csrf.sub("", before)
+        assert meant(browser(who), word) == []
+    owner = browser("owner")
+    assert meant(owner, "wharehouse") == ["warehouse"]
+    assert meant(owner, "wharehouse stock") == ["warehouse+stock"]
+    with django_assert_max_num_queries(12):
+        owner.get("/search", {"q": "wharehouse stock"})
+    assert hidden.path not in browser("stranger").get("/search?q=warehouse").text

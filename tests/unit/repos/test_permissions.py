@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 from django.db import transaction
+from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from accounts.models import Membership, Namespace, TeamMembership
+from accounts.models import Membership, Namespace, TeamMembership, User
 from accounts.services.credentials import principal_of
 from accounts.services.signup import create_user, ensure_library
 from accounts.types import ANONYMOUS
 from core.errors import Denied, NotFound, Unauthenticated
+from events.models import Event
 from events.types import Actor
-from repos.models import Collaborator, Repository, TeamGrant
+from repos.models import Collaborator, Opening, Repository, TeamGrant
 from repos.permissions import (
     decide,
     find_visible,
+    held_by,
     held_roles,
     may_create,
     member_ids,
     require,
+    visible_in,
     visible_to,
 )
 from repos.services.repositories import create_repository
@@ -201,7 +208,8 @@ def test_who_may_make_repositories_where(world):
 ROLES = st.none() | st.sampled_from(["read", "write", "admin"])
 USERS = st.integers(0, 3)
 ACCOUNTS = 4
-PLACES = ["u0", "u1", "o0", "o1"]
+PLACES = ["u0", "u1", "o0", "o1", "library"]
+BASE = st.sampled_from(["", "", "read", "write"])
 WORLDS = st.fixed_dictionaries(
     {
         "repositories": st.lists(
@@ -213,6 +221,13 @@ WORLDS = st.fixed_dictionaries(
             min_size=1,
             max_size=5,
         ),
+        "houses": st.lists(st.tuples(BASE, st.booleans()), min_size=2, max_size=2),
+        "members": st.lists(st.tuples(st.integers(0, 1), USERS), max_size=3),
+        "base_teams": st.lists(BASE, min_size=3, max_size=3),
+        "superusers": st.sets(USERS, max_size=2),
+        "second_factors": st.sets(USERS),
+        "openings": st.lists(st.tuples(st.integers(0, 4), USERS, st.sampled_from([-1, 1]))),
+        "robots": st.lists(st.tuples(st.sampled_from(PLACES), BASE), max_size=2),
         "owners": st.lists(st.tuples(st.integers(0, 1), USERS), max_size=2),
         "teams": st.lists(st.tuples(st.integers(0, 1), st.sets(USERS)), max_size=3),
         "collaborators": st.lists(st.tuples(st.integers(0, 4), USERS, ROLES), max_size=5),
@@ -228,7 +243,27 @@ SCOPES = st.lists(
 def build(plan) -> list:
     """Rows as the services would make them; returns the accounts."""
     users = [person(f"u{n}") for n in range(ACCOUNTS)]
+    for n, user in enumerate(users):
+        user.is_superuser, user.second_factor = n in plan["superusers"], n in plan["second_factors"]
+        user.save()
+    Namespace.objects.create(name="library", kind=Namespace.Kind.LIBRARY)
+    teams = build_organizations(plan, users)
+    repos = [
+        repository(Namespace.objects.get(name=place), f"r{n}", visibility=seen, state=state)
+        for n, (place, seen, state) in enumerate(plan["repositories"])
+    ]
+    give(plan, users, teams, repos)
+    return users + build_robots(plan, repos[0])
+
+
+def build_organizations(plan, users) -> list:
+    """Organizations with owners and members; returns their teams."""
     orgs = [organization(f"o{n}", users[n + 2]) for n in range(2)]
+    for org, (base, demands) in zip(orgs, plan["houses"], strict=True):
+        org.base_role, org.second_factor_required = base, demands
+        org.save()
+    for org, user in plan["members"]:
+        Membership.objects.get_or_create(organization=orgs[org], user=users[user])
     for org, user in plan["owners"]:
         Membership.objects.update_or_create(
             organization=orgs[org], user=users[user], defaults={"role": "owner"}
@@ -237,10 +272,31 @@ def build(plan) -> list:
         team(orgs[org], f"t{n}", *(users[u] for u in members))
         for n, (org, members) in enumerate(plan["teams"])
     ]
-    repos = [
-        repository(Namespace.objects.get(name=place), f"r{n}", visibility=seen, state=state)
-        for n, (place, seen, state) in enumerate(plan["repositories"])
-    ]
+    for made, base in zip(teams, plan["base_teams"], strict=False):
+        made.base_role = base
+        made.save()
+    return teams
+
+
+def build_robots(plan, shared) -> list:
+    """Robots, each also a collaborator of one repository that may not be of its namespace."""
+    robots = []
+    for n, (place, role) in enumerate(plan["robots"]):
+        home = Namespace.objects.get(name=place)
+        robot = User.objects.create(
+            username=f"{place}+r{n}", password="!", robot_namespace=home, robot_role=role
+        )
+        Collaborator.objects.create(repository=shared, user=robot, role="read")
+        robots.append(robot)
+    return robots
+
+
+def give(plan, users, teams, repos) -> None:
+    """Openings and roles on single repositories, as far as there are so many."""
+    for number, user, days in plan["openings"]:
+        if number < len(repos):
+            until = timezone.now() + timedelta(days=days)
+            Opening.objects.create(repository=repos[number], user=users[user], until=until)
     for number, user, role in plan["collaborators"]:
         if role and number < len(repos):
             Collaborator.objects.get_or_create(
@@ -253,19 +309,22 @@ def build(plan) -> list:
                 TeamGrant.objects.get_or_create(
                     repository=repos[number], team=teams[group], defaults={"role": role}
                 )
-    return users
 
 
 @settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(plan=WORLDS, scopes=SCOPES)
 def test_lists_agree_with_single_decisions_in_random_worlds(plan, scopes):
     with transaction.atomic():
         users = build(plan)
         written = [f"{glob}:{','.join(actions)}" for glob, actions in scopes]
-        everybody = [ANONYMOUS, *map(principal, users), *(principal(u, *written) for u in users)]
-        every = list(Repository.objects.select_related("namespace"))
+        sessions = [principal_of(user) for user in users]
+        parsed = principal(users[0], *written).scopes
+        tokens = [replace(s, is_superuser=False, scopes=parsed or ()) for s in sessions]
+        everybody = [ANONYMOUS, *sessions, *tokens]
+        every = list(Repository.objects.select_related("namespace__organization"))
+        Event.objects.bulk_create(Event(kind="x", repository_id=repo.pk) for repo in every)
         for who in everybody:
             listed = set(visible_to(who))
             for repo in every:
@@ -278,6 +337,11 @@ def test_lists_agree_with_single_decisions_in_random_worlds(plan, scopes):
             if not who.is_anonymous:
                 held = {repo.pk for repo in every if held_roles(who, repo)}
                 assert held == set(member_ids(who))
+                both = {repo.pk for repo in listed if repo.pk in held}
+                assert both == set(held_by(who).values_list("pk", flat=True))
+            told = visible_in(who, "repository_id")
+            heard = Event.objects.filter(told).values_list("repository_id", flat=True)
+            assert set(heard) == {repo.pk for repo in listed}
         transaction.set_rollback(True)
 
 
