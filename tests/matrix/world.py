@@ -58,6 +58,7 @@ from tests.security.lane import Answer, send
 from tests.security.world import basic, furnish
 from tests.security.world import bearer as bearer_of
 from tests.unit.repos import people
+from tokens import services
 from tokens.services import current_keys, forget_keys
 from webhooks.services import create_webhook, ping
 
@@ -387,6 +388,7 @@ def quiet(folder: Path) -> Iterator[None]:
         patch.setattr(os, "fsync", lambda descriptor: None)
         patch.setattr(pulls, "note_pull", lambda *_: None)  # a thread would write it later
         patch.setattr(wake, "_send", lambda *_: None)
+        patch.setattr(services, "_KEYS_READ_EVERY_S", 3600.0)  # or now and then a query more
         for name in ("django.security.csrf", "django.request"):
             patch.setattr(logging.getLogger(name), "disabled", True)
         get_store.cache_clear()
