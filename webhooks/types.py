@@ -8,12 +8,20 @@ NAMES = {
     "tag.deleted": "tag.deleted",
     "manifest.deleted": "manifest.deleted",
     "repository.created": "repository.created",
+    "repository.renamed": "repository.renamed",
+    "repository.transferred": "repository.transferred",
     "repository.deleted": "repository.deleted",
     "repository.restored": "repository.restored",
     "repository.visibility": "repository.visibility",
     "repository.starred": "star",
     "comment.added": "comment",
     "collaborator.added": "collaborator",
+    "collaborator.removed": "collaborator.removed",
+    "build.finished": "build.finished",
+    "mirror.synced": "mirror.synced",
+    "quota.warning": "quota.warning",
+    "token.expiring": "token.expiring",
+    "webhook.result": "result",
 }
 EVENTS = tuple(NAMES.values())
 PUSH = "push"
