@@ -6,6 +6,7 @@ import uuid
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from accounts.models import Namespace
 from core.crypto import EncryptedTextField
@@ -16,7 +17,8 @@ from repos.models import Repository
 class Webhook(models.Model):
     """A CI system's address on one repository, on a whole namespace, or on the server.
 
-    `paused_at` is set by the hub after days of failure, `active` by people. Empty filters let
+    `paused_at` is set by the hub after days of failure, `active` by people. `failing_since` is the
+    first failure after a success, `warned_at` when people were told of it. Empty filters let
     everything pass. `previous_secret` signs too until `previous_until`.
     """
 
@@ -55,6 +57,7 @@ class Webhook(models.Model):
     client_certificate = EncryptedTextField(blank=True)  # PEM: certificate chain and key
     active = models.BooleanField(default=True)
     failing_since = models.DateTimeField(null=True, blank=True)
+    warned_at = models.DateTimeField(null=True, blank=True)
     paused_at = models.DateTimeField(null=True, blank=True)
     created_by_id = models.BigIntegerField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -79,7 +82,8 @@ class Delivery(models.Model):
     """One event owed to one webhook. `lease_until` is set while a worker is at it.
 
     `host` is where it goes to, `order_key` what must arrive in order: of those of one webhook
-    with one key, the oldest that is due is sent first. `uid` is the secret of its callback.
+    with one key, the one owed for the longest is sent first. `owed_at` is by the clock of the
+    database: when it came to be, or was asked for again. `uid` is the secret of its callback.
     """
 
     class State(models.TextChoices):
@@ -96,6 +100,7 @@ class Delivery(models.Model):
     attempt_count = models.PositiveIntegerField(default=0)
     next_attempt_at = models.DateTimeField()
     lease_until = models.DateTimeField(null=True)
+    owed_at = models.DateTimeField(db_default=Now())
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -106,12 +111,15 @@ class Delivery(models.Model):
             models.Index(fields=["next_attempt_at"], name="delivery_due", condition=Q(state="due")),
             models.Index(fields=["webhook", "-id"], name="delivery_recent"),
             models.Index(
-                fields=["webhook", "order_key", "id"],
+                fields=["webhook", "order_key", "owed_at"],
                 name="delivery_order",
                 condition=Q(state="due"),
             ),
             models.Index(
                 fields=["host", "next_attempt_at"], name="delivery_host", condition=Q(state="due")
+            ),
+            models.Index(
+                fields=["host"], name="delivery_leased", condition=Q(lease_until__isnull=False)
             ),
         ]
 
@@ -189,12 +197,16 @@ class Result(models.Model):
 
 class Promotion(models.Model):
     """When all `requires` reported success for what a tag like `source` was moved to, `target` is
-    moved there too, in the name of whoever made the rule."""
+    moved there too, in the name of whoever made the rule.
+
+    `last_event_id` is the newest push that was decided on: an older one comes too late.
+    """
 
     repository = models.ForeignKey(Repository, models.CASCADE, related_name="promotions")
     source = models.CharField(max_length=200, blank=True)
     target = models.CharField(max_length=128)
     requires = models.ManyToManyField(Webhook, related_name="promotions")
+    last_event_id = models.BigIntegerField(default=0)
     created_by_id = models.BigIntegerField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
