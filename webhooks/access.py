@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from django.http import HttpRequest
 
 from accounts.authentication import principal_from
+from accounts.models import Namespace, User
 from accounts.selectors import find_namespace
 from accounts.types import Principal
 from core.errors import NotFound, Unauthenticated
 from repos.access import Access, enter
 from repos.errors import NotOwner
+from repos.permissions import require
 from repos.services.renaming import owns
 from webhooks.owners import Owner
 
@@ -23,6 +25,15 @@ class Entered:
     principal: Principal
     owner: Owner
     access: Access | None = None
+
+    def recheck(self, owner: Owner) -> None:
+        """Decides again inside the transaction that commits: a right may be gone by then."""
+        if owner.repository is not None:
+            require(self.principal, "administer", owner.repository)
+        elif owner.namespace is not None:
+            _require_owner(self.principal, owner.namespace)
+        elif not _administers(self.principal):
+            raise NotFound("There is nothing here that you may see.")
 
 
 def enter_repository(request: HttpRequest, path: str) -> Entered:
@@ -37,10 +48,7 @@ def enter_namespace(request: HttpRequest, name: str) -> Entered:
     namespace = find_namespace(name)
     if namespace is None:
         raise NotFound("There is no such person or organization.")
-    if not owns(principal, namespace):
-        if principal.is_anonymous:
-            raise Unauthenticated("Sign in to do this.")
-        raise NotOwner(f"Only owners of {namespace.name} see and change its webhooks.")
+    _require_owner(principal, namespace)
     return Entered(principal, Owner(namespace=namespace))
 
 
@@ -50,3 +58,17 @@ def enter_server(request: HttpRequest) -> Entered:
     if not principal.is_superuser:
         raise NotFound("There is nothing here that you may see.")
     return Entered(principal, Owner())
+
+
+def _require_owner(principal: Principal, namespace: Namespace) -> None:
+    if owns(principal, namespace):
+        return
+    if principal.is_anonymous:
+        raise Unauthenticated("Sign in to do this.")
+    raise NotOwner(f"Only owners of {namespace.name} see and change its webhooks.")
+
+
+def _administers(principal: Principal) -> bool:
+    """Whether the account is still one that administers the server."""
+    rows = User.objects.filter(pk=principal.account_id, is_superuser=True, is_active=True)
+    return principal.is_superuser and rows.exists()

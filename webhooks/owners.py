@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
+from django.db import transaction
 from django.db.models import QuerySet
 
 from accounts.models import Namespace
+from core.db import alone
 from core.errors import NotFound
 from repos.models import Repository
+from repos.services.locking import lock_active, lock_namespace
 from webhooks.models import Webhook
 
 Kind = Literal["repository", "namespace", "server"]
@@ -49,6 +54,35 @@ class Owner:
         return found
 
 
+Recheck = Callable[[Owner], None]
+
+
+def no_recheck(owner: Owner) -> None:
+    """For callers whose right cannot go away: the hub's own jobs, and tests."""
+
+
 def owner_of(webhook: Webhook) -> Owner:
     """What it belongs to."""
     return Owner(webhook.repository, webhook.namespace)
+
+
+@contextmanager
+def locked(owner: Owner, recheck: Recheck = no_recheck) -> Iterator[Owner]:
+    """A transaction that holds the owner's row, if `recheck` lets it as it is now pass.
+
+    Raises NotFound, and Conflict if it was renamed just now.
+    """
+    if owner.repository is not None:
+        with transaction.atomic():
+            row = Owner(repository=lock_active(owner.repository))
+            recheck(row)
+            yield row
+    elif owner.namespace is not None:
+        with transaction.atomic():
+            row = Owner(namespace=lock_namespace(owner.namespace))
+            recheck(row)
+            yield row
+    else:
+        with alone("webhooks of the server"):
+            recheck(owner)
+            yield owner

@@ -27,6 +27,11 @@ EVENTS = tuple(NAMES.values())
 PUSH = "push"
 PING_KIND = "webhook.ping"
 PING = "ping"
+RESULT_KIND = "webhook.result"
+# What concerns a namespace's own people; the server's webhooks are not told.
+OWN_NAMESPACE_ONLY = frozenset({"token.expiring"})
+# Of a transfer, who lost a role by it: the people of the namespace that was left know them.
+UNTOLD = frozenset({"teams", "robots"})
 
 
 def name_of(kind: str) -> str:
