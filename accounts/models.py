@@ -149,6 +149,7 @@ class Namespace(models.Model):
         Organization, models.PROTECT, null=True, related_name="namespace"
     )
     quota_bytes = models.BigIntegerField(null=True)
+    quota_told = models.PositiveSmallIntegerField(default=0)  # percent that was warned of
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -41,9 +41,7 @@ def alone(name: str) -> Iterator[None]:
     SQLite has one writer at a time anyway: transactions take its lock when they begin.
     """
     with transaction.atomic():
-        if connection.vendor == "postgresql":
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
+        wait_for(name)
         yield
 
 
@@ -52,6 +50,13 @@ class Counted(Subquery):
 
     template = "(SELECT COUNT(*) FROM (%(subquery)s) _counted)"
     output_field = IntegerField()
+
+
+def wait_for(name: str) -> None:
+    """The same for a transaction that is under way already, from here to its end."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
 
 
 def byte_order(field: str) -> Any:

@@ -51,7 +51,10 @@ _PUBLIC_V6 = IPv6Network("2000::/3")
 _MAPPED = IPv6Network("::ffff:0:0/96")
 _COMPATIBLE = IPv6Network("::/96")
 _NAT64 = IPv6Network("64:ff9b::/96")
+_LOCAL_NAT64 = IPv6Network("64:ff9b:1::/48")  # RFC 8215: where in it the address lies is not fixed
+_TRANSLATED = IPv6Network("::ffff:0:0:0/96")
 _SIX_TO_FOUR = IPv6Network("2002::/16")
+_TEREDO = IPv6Network("2001::/32")
 
 
 def judge(address: str, allow: Sequence[Network] = ()) -> Verdict:
@@ -67,9 +70,10 @@ def judge(address: str, allow: Sequence[Network] = ()) -> Verdict:
     forms = [outer] if inner is None else [outer, inner]
     if _among(forms, _NOWHERE):
         return "refused"
-    if _among(forms, _LOOPBACK):
+    ends = [*forms, *_perhaps(outer)]
+    if _among(ends, _LOOPBACK):
         return "private" if _among(forms, _only_loopback(allow)) else "refused"
-    if _among(forms, _NEVER):
+    if _among(ends, _NEVER):
         single = [network for network in allow if network.num_addresses == 1]
         return "private" if _among(forms, single) else "refused"
     if _is_public(inner or outer):
@@ -86,6 +90,26 @@ def _unwrap(address: Address) -> IPv4Address | None:
     if address in _SIX_TO_FOUR:
         return IPv4Address(int(address) >> 80 & 0xFFFFFFFF)
     return None
+
+
+def _perhaps(address: Address) -> list[IPv4Address]:
+    """IPv4 addresses that packets to a tunnel or translator of a private network may end at.
+
+    Such an address is never public; an operator who lists its network does not mean these.
+    """
+    if isinstance(address, IPv4Address):
+        return []
+    number = int(address)
+    if address in _TRANSLATED:
+        return [IPv4Address(number & 0xFFFFFFFF)]
+    if address in _TEREDO:  # RFC 4380: server, and client with its bits turned over
+        return [IPv4Address(number >> 64 & 0xFFFFFFFF), IPv4Address(~number & 0xFFFFFFFF)]
+    if address in _LOCAL_NAT64:  # RFC 6052, 2.2: the octet from bit 64 on is skipped
+        without = number >> 64 << 56 | number & (1 << 56) - 1
+        return [IPv4Address(number & 0xFFFFFFFF)] + [
+            IPv4Address(without >> shift & 0xFFFFFFFF) for shift in (40, 32, 24)
+        ]
+    return []
 
 
 def _is_public(address: Address) -> bool:

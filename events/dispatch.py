@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from django.db import connection, transaction
 from django.utils import timezone
 
+from core.db import alone
 from events.models import Event
 
 Handler = Callable[[Event], None]
@@ -50,10 +50,9 @@ class _Failed(Exception):
 
 
 def _dispatch_after(last: int) -> int | None:
-    with transaction.atomic():
+    # One at a time: what one event owes must not come to be after what a later one does.
+    with alone("events.dispatch"):
         waiting = Event.objects.filter(dispatched_at__isnull=True, pk__gt=last).order_by("id")
-        if connection.features.has_select_for_update_skip_locked:
-            waiting = waiting.select_for_update(skip_locked=True)
         event = waiting.first()
         if event is None:
             return None

@@ -30,7 +30,9 @@ from notices import api as notices
 from registry import api as registry
 from repos.api import access, comments, invitations, people, renaming, repositories, trash
 from repos.converters import RepositoryConverter
-from webhooks import api as webhooks
+from webhooks.api import deliveries, hooks, outcomes
+from webhooks.api.base import OwnerView, of_owner
+from webhooks.owners import Kind
 
 
 class NameConverter(RepositoryConverter):
@@ -78,6 +80,40 @@ def _below(tail: str, view: type[HubView], name: str) -> URLPattern:
     """An address below a repository's."""
     address = f"repositories/<namespace:namespace>/<name:name>{tail}"
     return path(address, view.as_view(), name=f"api-{name}")
+
+
+_WEBHOOKS: dict[str, type[OwnerView]] = {
+    "/<int:id>/deliveries/<int:delivery>/redeliver": deliveries.RedeliverView,
+    "/<int:id>/deliveries/<int:delivery>": deliveries.DeliveryView,
+    "/<int:id>/deliveries": deliveries.DeliveriesView,
+    "/<int:id>/difference": deliveries.DifferenceView,
+    "/<int:id>/ping": hooks.PingView,
+    "/<int:id>/redeliver": deliveries.RedeliverAllView,
+    "/<int:id>/replay": deliveries.ReplayView,
+    "/<int:id>/resume": hooks.ResumeView,
+    "/<int:id>/rotate": hooks.RotateView,
+    "/<int:id>": hooks.WebhookView,
+    "/dry-run": hooks.DryRunView,
+    "/preview": hooks.PreviewView,
+}
+
+
+def _webhooks(base: str, kind: Kind) -> list[URLPattern]:
+    """Addresses below the webhooks of any owner."""
+    return [
+        path(f"{base}/webhooks{tail}", of_owner(view, kind).as_view())
+        for tail, view in _WEBHOOKS.items()
+    ]
+
+
+def _all_webhooks(base: str, kind: Kind) -> list[URLPattern]:
+    """Those and their list, where no repository's name comes before."""
+    by_id = of_owner(deliveries.DeliveryRedeliverView, kind).as_view()
+    return [
+        *_webhooks(base, kind),
+        path(f"{base}/deliveries/<int:delivery>/redeliver", by_id),
+        path(f"{base}/webhooks", of_owner(hooks.WebhooksView, kind).as_view()),
+    ]
 
 
 urlpatterns = [
@@ -197,16 +233,16 @@ urlpatterns = [
         name="api-namespace-audit",
     ),
     path("repositories", repositories.RepositoriesView.as_view(), name="api-repositories"),
-    _below(
-        "/webhooks/<int:id>/deliveries/<int:delivery>/redeliver",
-        webhooks.RedeliverView,
-        "webhook-redeliver",
+    path(
+        "webhook-callbacks/<uuid:uid>",
+        outcomes.CallbackView.as_view(),
+        name="api-webhook-callback",
     ),
-    _below("/webhooks/<int:id>/deliveries/<int:delivery>", webhooks.DeliveryView, "delivery"),
-    _below("/webhooks/<int:id>/deliveries", webhooks.DeliveriesView, "deliveries"),
-    _below("/webhooks/<int:id>/ping", webhooks.PingView, "webhook-ping"),
-    _below("/webhooks/<int:id>", webhooks.WebhookView, "webhook"),
-    _below("/deliveries/<int:delivery>/redeliver", webhooks.DeliveryRedeliverView, "redeliver"),
+    *_all_webhooks("admin", "server"),
+    *_all_webhooks("namespaces/<namespace:namespace>", "namespace"),
+    *_webhooks("repositories/<namespace:namespace>/<name:name>", "repository"),
+    _below("/deliveries/<int:delivery>/redeliver", deliveries.DeliveryRedeliverView, "redeliver"),
+    _below("/promotions/<int:id>", outcomes.PromotionView, "promotion"),
     _below("/teams/<namespace:org>/<namespace:team>", people.TeamGrantView, "team-grant"),
     _below("/collaborators/<account:username>", people.CollaboratorView, "collaborator"),
     _below("/comments/<int:id>/hidden", comments.HiddenView, "comment-hidden"),
@@ -215,7 +251,9 @@ urlpatterns = [
     _below("/tags/<tag:tag>/rollback", registry.TagRollbackView, "tag-rollback"),
     _below("/tags/<tag:tag>", registry.TagView, "tag"),
     _below("/aliases/<int:id>", renaming.AliasView, "alias"),
-    _below("/webhooks", webhooks.WebhooksView, "webhooks"),
+    _below("/webhooks", hooks.WebhooksView, "webhooks"),
+    _below("/promotions", outcomes.PromotionsView, "promotions"),
+    _below("/results", outcomes.ResultsView, "results"),
     _below("/teams", people.TeamGrantsView, "team-grants"),
     _below("/invitations/<int:id>/resend", invitations.ResendView, "repository-invitation-resend"),
     _below("/invitations/<int:id>", invitations.RepositoryInvitationView, "repository-invitation"),

@@ -133,10 +133,20 @@ class Config(SignInConfig, BaseSettings):
     """Private networks webhooks may reach, as `["10.1.0.0/16"]`; `make run` allows loopback."""
     webhook_show_private_responses: bool = False
     """Show what receivers in those networks answer."""
-    webhook_retry_delays_s: list[float] = [5, 30, 120, 600, 3600, 3 * 3600, 8 * 3600]
-    """How long to wait after each failed delivery; after the last one the hub gives up."""
+    webhook_retry_delays_s: list[float] = [10, 60, 300, 1200, 3600, 10800, 21600, 43200, 28800]
+    """How long to wait after each failed delivery, ±20 %; after the last one the hub gives up."""
     webhook_timeout_s: float = Field(default=15, gt=0, le=60)
     """How long a receiver may take to answer."""
+    webhook_slots: int = Field(default=16, ge=2, le=256)
+    """Deliveries a worker has under way at once, half of them at most to hosts that failed last."""
+    webhook_slots_per_host: int = Field(default=2, ge=1, le=64)
+    """How many deliveries go to one host at once; one that failed last gets one."""
+    webhook_breaker_failures: int = Field(default=5, ge=1, le=1000)
+    """After how many failures in a row (no answer, or 5xx) a host is left alone for a while."""
+    webhook_breaker_s: float = Field(default=10, gt=0, le=300)
+    """How long that is at first; then one delivery is tried, and its failure doubles the time."""
+    webhook_pause_after_days: int = Field(default=5, ge=0, le=365)
+    """After how many days of nothing but failures a webhook is paused; 0 for never."""
     delivery_days: int = Field(default=90, ge=0, le=36500)
     """How many days the log of webhook deliveries goes back; 0 keeps it for ever."""
 
@@ -239,9 +249,8 @@ def notes() -> list[str]:
         if os.environ.get(old)
     ]
     lines += [f"{name}: no such setting, see docs/settings.md" for name in _unknown_names()]
-    lines += [
-        f"{old} has no effect: {why}" for old, why in LEGACY_IGNORED.items() if old in os.environ
-    ]
+    old_ones = ((old, why) for old, why in LEGACY_IGNORED.items() if old in os.environ)
+    lines += [f"{old} has no effect: {why}" for old, why in old_ones]
     if os.environ.get("DOCKER_REGISTRY_CONFIG"):
         lines.append("DOCKER_REGISTRY_CONFIG is understood; its name today is HUB_CONFIG")
     return lines

@@ -279,6 +279,7 @@ SPECTACULAR_SETTINGS = {
         "RoleEnum": "repos.models.Role",
         "RobotRoleEnum": "accounts.models.RobotRole",
         "MemberRoleEnum": "accounts.models.Membership.Role",
+        "ResultStateEnum": "webhooks.models.Result.State",
     },
 }
 

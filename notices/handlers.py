@@ -158,6 +158,8 @@ def _role_given(event: Event) -> None:
 
 
 def _webhook(event: Event) -> None:
+    """Those who look after it; one of a namespace has no repository, one of the server neither."""
+    details: dict[str, Any] = {"paused": event.kind == "webhook.paused"}
     repository = _repository_of(event)
     if repository is not None:
         tell_again(
@@ -165,8 +167,38 @@ def _webhook(event: Event) -> None:
             Kind.WEBHOOK,
             repository=repository,
             actor_name=event.actor_name,
-            details={"paused": event.kind == "webhook.paused"},
+            details=details,
         )
+    elif event.repository_id is None:
+        _wide_webhook(event, details)
+
+
+def _wide_webhook(event: Event, details: dict[str, Any]) -> None:
+    page = f"webhooks/{event.payload.get('webhook_id', '')}"
+    if event.namespace_id is None:
+        everybody = User.objects.filter(is_superuser=True).values_list("pk", flat=True)
+        about = {"server": True, "path": f"/admin/{page}"}
+        tell(set(everybody), Kind.WEBHOOK, actor_name=event.actor_name, details=details | about)
+        return
+    namespace = Namespace.objects.filter(pk=event.namespace_id).first()
+    if namespace is not None:
+        about = {
+            "namespace": namespace.pk,
+            "owner": namespace.name,
+            "path": f"/{namespace.name}/-/{page}",
+        }
+        tell(_owners(namespace), Kind.WEBHOOK, actor_name=event.actor_name, details=details | about)
+
+
+def _owners(namespace: Namespace) -> list[int]:
+    """The person whose it is, or the owners of the organization."""
+    ids = [namespace.user_id] if namespace.user_id is not None else []
+    if namespace.organization_id is not None:
+        owners = Membership.objects.filter(
+            organization_id=namespace.organization_id, role=Membership.Role.OWNER
+        )
+        ids = list(owners.values_list("user_id", flat=True))
+    return ids
 
 
 def _token_expiring(event: Event) -> None:
@@ -184,13 +216,7 @@ def _token_expiring(event: Event) -> None:
         return
     short = owner.username.partition("+")[2]
     path = f"/{namespace.name}/-/robots/{short}"
-    ids = [namespace.user_id] if namespace.user_id is not None else []
-    if namespace.organization_id is not None:
-        ids = list(
-            Membership.objects.filter(
-                organization_id=namespace.organization_id, role=Membership.Role.OWNER
-            ).values_list("user_id", flat=True)
-        )
+    ids = _owners(namespace)
     tell(ids, Kind.TOKEN, details={**details, "path": path, "robot": owner.username})
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from django.db.models import BigIntegerField, Count, Exists, Max, OuterRef, Q, QuerySet, Value
-from django.db.models.functions import Coalesce
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast, Coalesce
 
+from accounts.models import Membership, Namespace
 from accounts.types import Principal
 from core.errors import NotFound
 from core.prepared import Prepared
-from notices.models import FeedKey, Notice, SearchWatch, Watch
+from notices.models import FeedKey, Kind, Notice, SearchWatch, Watch
 from repos.models import Repository
 from repos.permissions import visible_each, visible_in
 
@@ -22,12 +24,27 @@ _unread = Prepared(
 
 def told(principal: Principal) -> QuerySet[Notice]:
     """What a person may be told now: nothing about repositories that are hidden from them, nor of
-    comments that were deleted or hidden."""
+    comments that were deleted or hidden, nor of webhooks of what they no longer own."""
     visible = visible_each(principal).filter(pk=OuterRef("repository_id"))
     there = Q(comment=None) | Q(comment__deleted_at=None, comment__hidden_at=None)
-    return Notice.objects.filter(
-        Q(repository=None) | Exists(visible), there, user_id=principal.account_id
+    rows = Notice.objects.alias(space=Cast(KT("details__namespace"), BigIntegerField()))
+    return rows.filter(
+        Q(repository=None) & (~Q(kind=Kind.WEBHOOK) | _keeps(principal)) | Exists(visible),
+        there,
+        user_id=principal.account_id,
     ).select_related("repository")
+
+
+def _keeps(principal: Principal) -> Q:
+    """Webhooks of namespaces they own, and of the server if they administer it."""
+    own = Q(user_id=principal.account_id)
+    owner = Membership.objects.filter(
+        organization=OuterRef("organization"),
+        user_id=principal.account_id,
+        role=Membership.Role.OWNER,
+    )
+    kept = Q(Exists(Namespace.objects.filter(own | Exists(owner), pk=OuterRef("space"))))
+    return kept | Q(details__server=True) if principal.is_superuser else kept
 
 
 def shown_to(principal: Principal) -> QuerySet[Notice]:

@@ -86,9 +86,15 @@ def _invitation(notice: Notice) -> str:
 
 
 def _webhook(notice: Notice) -> str:
-    if notice.details.get("paused"):
-        return _("A webhook of %(path)s was paused: its deliveries keep failing") % _facts(notice)
-    return _("A webhook of %(path)s fails") % _facts(notice)
+    details, facts = notice.details, _facts(notice)
+    facts["path"] = facts["path"] or details.get("owner", "")
+    if details.get("server"):
+        if details.get("paused"):
+            return _("A webhook of the server was paused: its deliveries keep failing")
+        return _("A webhook of the server fails")
+    if details.get("paused"):
+        return _("A webhook of %(path)s was paused: its deliveries keep failing") % facts
+    return _("A webhook of %(path)s fails") % facts
 
 
 def _token(notice: Notice) -> str:

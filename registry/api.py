@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,11 +20,24 @@ from registry.models import Tag, TagMove
 from registry.selectors import get_tag_row, platforms_of, tag_rows
 from registry.services.retag import roll_back
 from registry.services.tags import delete_tag
-from repos.access import enter
+from repos.access import Access, enter
 from repos.models import Repository
 from repos.permissions import require
+from webhooks.results import results_of
 
 TAG = "tags"
+_SHOWN = ("state", "context", "description", "target_url", "at")
+
+
+class TagResultSerializer(serializers.Serializer[Any]):
+    state = serializers.CharField(help_text="success, failure or error.")
+    context = serializers.CharField()  # type: ignore[assignment]  # a field, not that
+    description = serializers.CharField()
+    target_url = serializers.CharField()
+    webhook = serializers.IntegerField(
+        allow_null=True, help_text="Its id, for administrators and while it is there."
+    )
+    at = serializers.DateTimeField()
 
 
 class TagSerializer(serializers.Serializer[Tag]):
@@ -33,8 +50,17 @@ class TagSerializer(serializers.Serializer[Tag]):
     pushed_by = serializers.CharField(source="moved_by_name")
     last_pulled_at = serializers.DateTimeField(allow_null=True)
 
+    results = serializers.SerializerMethodField(
+        help_text="What receivers of webhooks reported of the image, the newest of each context."
+    )
+
     def get_platforms(self, row: Tag) -> list[str]:
         return platforms_of(row.manifest)
+
+    @extend_schema_field(TagResultSerializer(many=True))
+    def get_results(self, row: Tag) -> list[Any]:
+        found: list[Any] = self.context["results"].get(row.manifest.digest, [])
+        return found
 
 
 class TagsView(HubView):
@@ -42,7 +68,7 @@ class TagsView(HubView):
     def get(self, request: Request, namespace: str, name: str) -> Response:
         access = enter(request, f"{namespace}/{name}")
         page = page_by_name(tag_rows(access.repository), field="name", **self.paging())
-        return self.answer_page(page, TagSerializer)
+        return self.answer_page(page, TagSerializer, results=_results(access, page.rows))
 
 
 class TagMoveSerializer(serializers.Serializer[TagMove]):
@@ -106,14 +132,14 @@ class TagRollbackView(HubView):
         digest = str(Digest.parse(self.read(RollbackSerializer)["digest"]))
         actor = access.principal.actor
         roll_back(access.repository, tag, digest, actor=actor, recheck=recheck)
-        return Response(TagSerializer(_tag(access.repository, tag)).data)
+        return _answer(access, tag)
 
 
 class TagView(HubView):
     @describe(TAG, "A tag", operation="tag_read", answer=TagSerializer, public=True)
     def get(self, request: Request, namespace: str, name: str, tag: str) -> Response:
         access = enter(request, f"{namespace}/{name}")
-        return Response(TagSerializer(_tag(access.repository, tag)).data)
+        return _answer(access, tag)
 
     @describe(TAG, "Delete a tag; other tags on the same image stay", operation="tag_delete")
     def delete(self, request: Request, namespace: str, name: str, tag: str) -> Response:
@@ -125,6 +151,29 @@ class TagView(HubView):
 
         delete_tag(access.repository, tag, actor=access.principal.actor, recheck=recheck)
         return Response(status=204)
+
+
+def _answer(access: Access, name: str) -> Response:
+    row = _tag(access.repository, name)
+    return Response(TagSerializer(row, context={"results": _results(access, [row])}).data)
+
+
+def _results(access: Access, tags: Sequence[Tag]) -> dict[str, Any]:
+    """By digest; who may not see webhooks is not told which one it was."""
+    found = results_of(access.repository, [tag.manifest.digest for tag in tags])
+    return {
+        digest: TagResultSerializer(
+            [
+                {
+                    **{name: getattr(row, name) for name in _SHOWN},
+                    "webhook": row.webhook_id if access.can_administer else None,
+                }
+                for row in rows
+            ],
+            many=True,
+        ).data
+        for digest, rows in found.items()
+    }
 
 
 def _tag(repository: Repository, name: str) -> Tag:

@@ -10,9 +10,10 @@ class RegistryConfig(AppConfig):
     name = "registry"
 
     def ready(self) -> None:
-        """Collect now and then."""
-        from events import jobs
-        from registry.services import collect
+        """Collect now and then, and warn of quotas."""
+        from events import dispatch, jobs
+        from registry.services import collect, quotas
 
+        dispatch.register(quotas.on_event)
         jobs.every(settings.HUB.collect_interval_s, "registry.collect", collect.collect)
         jobs.every(24 * 3600, "registry.sweep", collect.sweep)

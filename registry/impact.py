@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from fnmatch import fnmatchcase
 from typing import Any
 
 from django.conf import settings
@@ -18,6 +17,7 @@ from django.utils import timezone
 
 from accounts.types import Principal
 from core.db import Counted
+from core.patterns import matches
 from registry.models import BlobLink, Manifest, ManifestBlob, ManifestChild, Tag
 from registry.services.tags import is_immutable
 from repos.models import PullCount, Repository
@@ -318,7 +318,7 @@ def _attached(repository: Repository, about: Iterable[Manifest], names: list[str
 def _hooks(repository: Repository, names: list[str]) -> list[Hook]:
     found = []
     for hook in _webhooks(repository).filter(active=True).order_by("pk"):
-        fits = any(fnmatchcase(name, hook.tag_filter) for name in names)
+        fits = any(matches(hook.tag_filter, name) for name in names)
         is_told = _TOLD in hook.events and (fits or not hook.tag_filter)
         if fits or is_told:
             found.append(Hook(hook.pk, hook.url, hook.tag_filter, is_told))

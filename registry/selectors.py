@@ -182,6 +182,25 @@ def platforms_of(manifest: Manifest) -> list[str]:
     return list(dict.fromkeys(p for p in found if p and not p.startswith("unknown/")))
 
 
+def platforms_at(images: Collection[tuple[int, str]]) -> dict[tuple[int, str], list[str]]:
+    """What `platforms_of` says of images, by id of the repository and digest; one query. Of one
+    that is not there, nothing."""
+    rows = Manifest.objects.filter(
+        repository_id__in={repository for repository, _ in images},
+        digest__in={digest for _, digest in images},
+    ).order_by("children__position")
+    found: dict[tuple[int, str], list[str]] = {}
+    for repository, digest, child, *own in rows.values_list(
+        *("repository_id", "digest", "children__platform"),
+        *("info__os", "info__architecture", "info__variant"),
+    ):
+        known = found.setdefault((repository, digest), [])
+        platform = child if child is not None else "/".join(part for part in own if part)
+        if platform and not platform.startswith("unknown/") and platform not in known:
+            known.append(platform)
+    return found
+
+
 def get_manifest_row(repository: Repository, digest: str) -> Manifest:
     """A manifest with its layers, config facts and children; raises ManifestUnknown."""
     manifest = (

@@ -18,6 +18,8 @@ Limits = tuple[tuple[int, int], ...]
 _LIMITS: dict[str, Limits] = {
     "comment.added": ((10, 60), (100, 86_400)),
     "audit.exported": ((10, 86_400),),
+    "webhook.ping": ((6, 60),),
+    "webhook.replayed": ((6, 60),),
 }
 _ONLY: dict[str, dict[str, Any]] = {"repository.created": {"by_push": False}}
 _IN_WORDS = {60: "a minute", 3_600: "an hour", 86_400: "a day"}

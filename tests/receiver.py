@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,15 @@ class Received:
 
 
 class Receiver:
-    """Use as a context manager; `statuses` are answered in turn, then 200 for ever."""
+    """Use as a context manager; `statuses` are answered in turn, then 200 for ever.
+
+    While `moves` is clear, requests are taken and not answered.
+    """
 
     def __init__(self, statuses: Sequence[int] = (), port: int = 0) -> None:
         self.received: list[Received] = []
+        self.moves = Event()
+        self.moves.set()
         self._statuses = list(statuses)
         receiver = self
 
@@ -34,6 +39,7 @@ class Receiver:
                         time.monotonic(), {k.lower(): v for k, v in self.headers.items()}, body
                     )
                 )
+                receiver.moves.wait()
                 self.send_response(receiver._statuses.pop(0) if receiver._statuses else 200)
                 self.end_headers()
                 self.wfile.write(b"thank you")
@@ -49,6 +55,7 @@ class Receiver:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.moves.set()
         self._server.shutdown()
         self._server.server_close()
 

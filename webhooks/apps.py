@@ -11,9 +11,10 @@ class WebhooksConfig(AppConfig):
     def ready(self) -> None:
         """Hear of events, and look for due deliveries: wake-ups may be lost."""
         from events import dispatch, jobs, retention
-        from webhooks import handlers, history, services
+        from webhooks import handlers, history, lanes, promotions
 
         dispatch.register(handlers.on_event)
-        jobs.every(15, "webhooks.deliver_due", services.deliver_due)
+        dispatch.register(promotions.on_event)
+        jobs.every(15, "webhooks.deliver_due", lanes.sweep)
         jobs.every(3600, "webhooks.forget_old", history.forget_old)
         retention.spare(history.without_deliveries)

@@ -12,7 +12,7 @@ class WebhookInvalid(Invalid):
 
 
 class TooManyWebhooks(Conflict):
-    """The repository has as many as it may have."""
+    """The repository, namespace or server has as many as it may have."""
 
     code = "WEBHOOKS_TOO_MANY"
 
@@ -27,3 +27,27 @@ class DeliveryBusy(Conflict):
     """A delivery that is being sent at this moment."""
 
     code = "DELIVERY_BUSY"
+
+
+class ResultInvalid(Invalid):
+    """A result that says nothing the hub understands; `detail` names the field."""
+
+    code = "RESULT_INVALID"
+
+
+class ResultGiven(Conflict):
+    """A callback that was answered before."""
+
+    code = "RESULT_GIVEN"
+
+
+class PromotionInvalid(Invalid):
+    """A rule that makes no sense; `detail` names the field."""
+
+    code = "PROMOTION_INVALID"
+
+
+class TooManyPromotions(Conflict):
+    """The repository has as many rules as it may have."""
+
+    code = "PROMOTIONS_TOO_MANY"

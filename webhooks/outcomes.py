@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from django.conf import settings
 
-from core.http import Answer, OutboundError
+from core.http import AddressInvalid, AddressRefused, Answer, OutboundError
 
 MAX_RETRY_AFTER_S = 24 * 3600.0
 EXCERPT_BYTES = 2048
+GONE = 410
 MAX_HEADERS = 40
 MAX_HEADER_CHARS = 500
 NOT_SHOWN = (
@@ -22,7 +23,7 @@ NOT_SHOWN = (
     "with HUB_WEBHOOK_SHOW_PRIVATE_RESPONSES."
 )
 _SIGNATURE_CHARS = 15  # enough to compare by eye, not enough to be replayed
-_SIGNATURES = frozenset({"x-hub-signature-256", "webhook-signature"})
+_SIGNATURES = frozenset({"x-hub-signature-256", "webhook-signature", "x-gitea-signature"})
 _SECRET_ANSWERS = frozenset(
     {"set-cookie", "set-cookie2", "authorization", "www-authenticate", "proxy-authenticate"}
 )
@@ -32,7 +33,11 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a try ended; the names are those of `Attempt`. `final` means no further try."""
+    """How a try ended; the names are those of `Attempt`.
+
+    `final` means no further try, `sent` is false when none was made at all, `unreached` is true
+    when the host gave no answer.
+    """
 
     status: int | None = None
     error: str = ""
@@ -42,11 +47,23 @@ class Outcome:
     response_size: int = 0
     retry_after_s: float = 0
     final: bool = False
+    sent: bool = True
+    unreached: bool = False
 
     @property
     def succeeded(self) -> bool:
         """Any 2xx."""
         return self.status is not None and 200 <= self.status < 300
+
+    @property
+    def gone(self) -> bool:
+        """The receiver says that nobody is there any more and never will be."""
+        return self.status == GONE
+
+    @property
+    def host_failed(self) -> bool:
+        """Whether this speaks against the whole host: no answer, or one of 5xx."""
+        return self.unreached or (self.status is not None and self.status >= 500)
 
 
 def of_answer(answer: Answer, *, now: datetime) -> Outcome:
@@ -58,6 +75,8 @@ def of_answer(answer: Answer, *, now: datetime) -> Outcome:
             f"The receiver answered with a redirect ({answer.status}). Redirects are not "
             "followed: enter the address it leads to."
         )
+    if answer.status == GONE:
+        error = "The receiver answered that it is gone (410), so the webhook was switched off."
     return Outcome(
         status=answer.status,
         error=error,
@@ -66,18 +85,30 @@ def of_answer(answer: Answer, *, now: datetime) -> Outcome:
         response_excerpt=_text(answer.excerpt[:EXCERPT_BYTES]) if shown else NOT_SHOWN,
         response_size=answer.size,
         retry_after_s=_retry_after_s(answer, now),
+        final=answer.status == GONE,
     )
 
 
 def of_error(error: OutboundError, *, duration_ms: int) -> Outcome:
-    """A try without an answer."""
-    return Outcome(error=error.message[:300], duration_ms=duration_ms)
+    """A try without an answer; an address that the hub itself refuses says nothing of the host."""
+    return Outcome(
+        error=error.message[:300],
+        duration_ms=duration_ms,
+        unreached=not isinstance(error, AddressInvalid | AddressRefused),
+    )
 
 
-def kept_request_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers that were sent, signatures shortened."""
+def kept_request_headers(
+    headers: Mapping[str, str], secret: Collection[str] = ()
+) -> dict[str, str]:
+    """The headers that were sent, signatures shortened, without the values of `secret` ones,
+    whose names are in lower case."""
     return {
-        name: f"{value[:_SIGNATURE_CHARS]}…" if name.lower() in _SIGNATURES else value
+        name: "(not kept)"
+        if name.lower() in secret
+        else f"{value[:_SIGNATURE_CHARS]}…"
+        if name.lower() in _SIGNATURES
+        else value
         for name, value in headers.items()
     }
 

@@ -11,59 +11,85 @@ import time
 from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
-from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db import connection, models, transaction
 from django.utils import timezone
 
-from accounts.models import User
-from accounts.services.credentials import principal_of
-from accounts.types import ANONYMOUS
+from core.errors import HubError
 from core.http import Deadlines, OutboundError, send
 from core.netguard import networks
+from core.prepared import Prepared, insert
 from events.wake import wake
-from repos.permissions import decide
-from webhooks import outcomes
+from webhooks import breaker, claims, outcomes, pausing
+from webhooks.claims import Lease
+from webhooks.formats import Rendered, render
 from webhooks.models import Attempt, Delivery
 from webhooks.outcomes import Outcome
-from webhooks.payloads import render, signed_headers
+from webhooks.permits import obstacle, subject_of
+from webhooks.signing import secret_names, signed_headers
+from webhooks.tls import client_context
 
-LEASE_MARGIN_S = 30.0
 WAKE_WITHIN_S = 15 * 60
-SWEEP_BATCH = 20
 SWEEP_S = 30.0
 
 log = logging.getLogger(__name__)
 
 
 def deliver(delivery_id: int) -> bool:
-    """Make one try at a delivery that is due and free; returns whether there was one to make.
+    """Make one try at a delivery if it may be sent just now; returns whether it was made.
 
     The try is counted when it is claimed, so that one which kills its worker ends too. Commits
     before and after sending; never call it inside a transaction.
     """
-    lease = _claim(delivery_id)
+    lease = claims.claim(delivery_id)
     if lease is None:
         return False
-    delivery = (
-        Delivery.objects.select_related("event", "webhook__repository__namespace")
-        .filter(pk=delivery_id)
-        .first()
-    )
-    if delivery is None:
-        return True
+    use(lease)
+    return True
+
+
+def deliver_due() -> int:
+    """Make the tries that are due in this very thread, host by host in turn; returns how many.
+
+    Goes on for about half a minute. Workers have `webhooks.lanes` instead, where no host waits for
+    another.
+    """
+    ends_at = time.monotonic() + SWEEP_S
+    done = 0
+    hosts = claims.waiting_hosts()
+    while hosts:
+        left = []
+        for host in hosts:
+            found = claims.next_of(host)
+            if found is None or not deliver(found):
+                continue
+            done += 1
+            left.append(host)
+            if time.monotonic() >= ends_at:
+                return done
+        hosts = left
+    return done
+
+
+def use(lease: Lease) -> None:
+    """Make the try that was claimed, and keep what came of it."""
+    delivery = lease.delivery
     headers: dict[str, str] = {}
-    body = b""
-    obstacle = _obstacle(delivery)
-    if obstacle:
-        outcome = Outcome(error=obstacle, final=True)
+    rendered = Rendered(b"")
+    refused = _obstacle(delivery)
+    if refused:
+        outcome = Outcome(error=refused, final=True, sent=False)
     else:
-        body = render(delivery)
-        headers = signed_headers(delivery, body, now=datetime.now(UTC))
-        outcome = _try(delivery, headers, body)
+        try:
+            rendered = render(delivery)
+            headers = signed_headers(delivery, rendered, now=datetime.now(UTC))
+        except HubError as error:  # a template that does not fill, say: no try would help
+            outcome = Outcome(error=f"Not sent: {error.message}"[:300], final=True, sent=False)
+        else:
+            outcome = _try(delivery, headers, rendered)
     attempt = Attempt(
         delivery=delivery,
-        request_headers=outcomes.kept_request_headers(headers),
-        request_body=body.decode(),
+        request_headers=outcomes.kept_request_headers(headers, secret_names(delivery.webhook)),
+        request_body=rendered.body.decode(),
         duration_ms=outcome.duration_ms,
         status=outcome.status,
         response_headers=outcome.response_headers,
@@ -72,105 +98,96 @@ def deliver(delivery_id: int) -> bool:
         error=outcome.error,
     )
     _settle(attempt, outcome, lease)
-    return True
-
-
-def deliver_due() -> int:
-    """Make the tries that nobody was woken for, one after another; returns how many.
-
-    Takes small batches for about half a minute; the rest is the next sweep's.
-    """
-    ends_at = time.monotonic() + SWEEP_S
-    done = 0
-    while batch := list(
-        _due().order_by("next_attempt_at").values_list("pk", flat=True)[:SWEEP_BATCH]
-    ):
-        for pk in batch:
-            done += deliver(pk)
-            if time.monotonic() >= ends_at:
-                return done
-    return done
-
-
-def _due() -> QuerySet[Delivery]:
-    """What may be tried now and is nobody's."""
-    now = timezone.now()
-    free = Q(lease_until=None) | Q(lease_until__lte=now)
-    return Delivery.objects.filter(free, state=Delivery.State.DUE, next_attempt_at__lte=now)
-
-
-def _claim(delivery_id: int) -> datetime | None:
-    """Take the lease; its end tells it from any other. None if the row is not free or not due."""
-    lease = timezone.now() + timedelta(seconds=settings.HUB.webhook_timeout_s + LEASE_MARGIN_S)
-    claimed = (
-        _due()
-        .filter(pk=delivery_id)
-        .update(lease_until=lease, attempt_count=F("attempt_count") + 1)
-    )
-    return lease if claimed else None
 
 
 def _obstacle(delivery: Delivery) -> str:
     """Why this must not be sent any more, in a sentence; empty when nothing is in the way."""
-    hook = delivery.webhook
     if delivery.attempt_count > len(settings.HUB.webhook_retry_delays_s) + 1:
         return "Not sent again: the tries before were interrupted and may have arrived."
-    if not hook.active:
-        return "Not sent: the webhook was switched off in the meantime."
-    if not hook.repository.is_active and delivery.event.kind != "repository.deleted":
-        return "Not sent: the repository was deleted in the meantime."
-    principal = ANONYMOUS
-    if hook.created_by_id is not None:
-        user = User.objects.filter(pk=hook.created_by_id, is_active=True).first()
-        if user is None:
-            return "Not sent: the account that made this webhook is no longer active."
-        principal = principal_of(user)
-    if not decide(principal, "pull", hook.repository).allowed:
-        return (
-            "Not sent: whoever made this webhook may no longer read the repository. Another "
-            "administrator can make it anew."
-        )
-    return ""
+    if delivery.webhook.paused_at is not None:
+        return pausing.PAUSED
+    return obstacle(delivery, subject_of(delivery))
 
 
-def _try(delivery: Delivery, headers: dict[str, str], body: bytes) -> Outcome:
+def _try(delivery: Delivery, headers: dict[str, str], rendered: Rendered) -> Outcome:
     hub = settings.HUB
     started = time.monotonic()
     try:
         answer = send(
-            delivery.webhook.url,
+            rendered.url,
             headers=headers,
-            body=body,
+            body=rendered.body,
             allow=networks(hub.webhook_allow_networks),
             deadlines=Deadlines(total_s=hub.webhook_timeout_s),
+            tls=client_context(delivery.webhook.client_certificate),
         )
     except OutboundError as error:
         return outcomes.of_error(error, duration_ms=round((time.monotonic() - started) * 1000))
     return outcomes.of_answer(answer, now=datetime.now(UTC))
 
 
-def _settle(attempt: Attempt, outcome: Outcome, lease: datetime) -> None:
+def _settle(attempt: Attempt, outcome: Outcome, lease: Lease) -> None:
     """Keep the try and what follows from it, in one transaction.
 
     The state is only ours to change while the lease is: a slow worker whose lease ran out must
     not undo what its successor or a redelivery has written.
     """
     with transaction.atomic():
-        row = Delivery.objects.select_for_update(no_key=True).filter(pk=attempt.delivery_id).first()
+        row = _LOCKED.first(attempt.delivery_id)
         if row is None:
             return  # the webhook was deleted meanwhile
-        attempt.save()
-        if row.lease_until != lease:
+        insert(attempt)
+        if outcome.sent:
+            _note_host(lease.host, outcome)
+        if row.lease_until != lease.until:
             return
-        row.lease_until = None
+        over = _note_webhook(lease, outcome) if outcome.sent else False
         delay_s = outcomes.next_delay_s(row.attempt_count, outcome.retry_after_s)
         if outcome.succeeded:
             row.state = Delivery.State.DONE
-        elif outcome.final or delay_s is None:
+        elif outcome.final or over or delay_s is None:
             row.state = Delivery.State.GAVE_UP
             log.info("delivery %s given up after %d tries", row.uid, row.attempt_count)
         else:
             row.next_attempt_at = timezone.now() + timedelta(seconds=delay_s)
             if delay_s < WAKE_WITHIN_S:
                 wake("webhooks.tasks.deliver", row.pk, countdown_s=delay_s)
-        row.save(update_fields=["state", "lease_until", "next_attempt_at"])
+        _keep(row)
+
+
+def _keep(row: Delivery) -> None:
+    moment = connection.ops.adapt_datetimefield_value(row.next_attempt_at)
+    with connection.cursor() as cursor:
+        cursor.execute(_KEEP, [row.state, moment, row.pk])
+
+
+def _note_host(host: str, outcome: Outcome) -> None:
+    """Count for the host's circuit breaker, and come back when it lets a try through."""
+    if not outcome.host_failed:
+        if outcome.status is not None:
+            breaker.succeeded(host)
+        return
+    closed_s = breaker.failed(host)
+    if closed_s:
+        wake("webhooks.tasks.visit", [host], countdown_s=closed_s)
+
+
+def _note_webhook(lease: Lease, outcome: Outcome) -> bool:
+    """Count for the webhook's pause; returns whether nothing more is to be sent to it."""
+    webhook = lease.delivery.webhook
+    if outcome.succeeded:
+        pausing.succeeded(webhook)
+        return False
+    if outcome.gone:
+        pausing.gone(webhook)
+        return True
+    return pausing.failed(webhook, timezone.now())
+
+
+_LOCKED = Prepared(
+    lambda pk: Delivery.objects.select_for_update(no_key=True).filter(pk=pk),
+    models.BigAutoField(),
+)
+_KEEP = """
+UPDATE webhooks_delivery SET state = %s, next_attempt_at = %s, lease_until = NULL WHERE id = %s
+"""

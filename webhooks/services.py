@@ -1,79 +1,109 @@
-"""Making and changing webhooks, and asking for deliveries. Callers have decided who may."""
+"""Making and changing webhooks, and asking for deliveries. Callers have decided who may; `recheck`
+decides again under the owner's lock."""
 
 from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Sequence
-from urllib.parse import urlsplit
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any, TypedDict, Unpack
 
-from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
-from core.http import AddressInvalid, AddressRefused, NameUnresolved, check_url
-from core.netguard import networks
-from events.services import audit, record
+from core.errors import NotFound
 from events.types import Actor
-from events.wake import wake
-from repos.models import Repository
-from webhooks.errors import DeliveryBusy, TooManyWebhooks, WebhookInactive, WebhookInvalid
-from webhooks.models import Delivery, Webhook
-from webhooks.payloads import WHSEC
+from webhooks import claims
+from webhooks.auditing import audit_change, audit_webhook, shown
+from webhooks.checking import (
+    MAX_GLOB_CHARS,
+    MAX_SECRET_CHARS,
+    checked,
+    invalid,
+)
+from webhooks.errors import TooManyWebhooks
+from webhooks.models import Webhook
+from webhooks.owners import Owner, Recheck, locked, no_recheck, owner_of
+from webhooks.promotions import drop_those_of
+from webhooks.resending import ping, redeliver, redeliver_all
 from webhooks.sending import deliver, deliver_due
-from webhooks.types import EVENTS, PING_KIND
+from webhooks.signing import WHSEC
+from webhooks.types import PUSH
 
 __all__ = [
+    "MAX_GLOB_CHARS",
+    "MAX_SECRET_CHARS",
     "create_webhook",
     "delete_webhook",
     "deliver",
     "deliver_due",
     "ping",
     "redeliver",
+    "redeliver_all",
+    "resume",
+    "rotate_secret",
     "switch_off",
     "update_webhook",
 ]
-MAX_WEBHOOKS = 20
-MAX_GLOB_CHARS = 200
-MAX_SECRET_CHARS = 200
+MAX_WEBHOOKS = 20  # of one owner
+DAY = timedelta(days=1)
+MAX_OVERLAP = timedelta(days=30)
+
+
+class Settings(TypedDict, total=False):
+    """What a webhook may be given; in a change None stands for what it has.
+
+    `events` are names of `webhooks.types.EVENTS`; filters are patterns (`webhooks.filters`), empty
+    for all; `headers` are all of its own, a value of None keeps what a header has;
+    `client_certificate` is PEM with its key.
+    """
+
+    name: str | None
+    secret: str | None
+    events: Sequence[str] | None
+    tag_filter: str | None
+    platform_filter: str | None
+    actor_filter: str | None
+    media_type_filter: str | None
+    format: str | None
+    template: str | None
+    headers: Mapping[str, str | None] | None
+    client_certificate: str | None
+    active: bool | None
+
+
+_NEW: Settings = {"secret": "", "events": (PUSH,), "format": Webhook.Format.DOCKERHUB}
 
 
 def create_webhook(
-    repository: Repository,
+    owner: Owner,
     *,
     actor: Actor,
     url: str,
-    secret: str = "",
-    events: Sequence[str] = ("push",),
-    tag_filter: str = "",
-    format: str = Webhook.Format.DOCKERHUB,
-    active: bool = True,
+    recheck: Recheck = no_recheck,
+    **settings: Unpack[Settings],
 ) -> Webhook:
-    """Add a webhook; an empty `secret` gets a fresh `whsec_…` one.
+    """Add a webhook: told of pushes, in Docker Hub's format, unless `settings` say otherwise; an
+    empty `secret` gets a fresh `whsec_…` one.
 
-    `events` are names of `webhooks.types.EVENTS`, `tag_filter` a case-sensitive glob over tags,
-    empty for all. Locks the repository's row. Raises WebhookInvalid, AddressInvalid,
-    AddressRefused, TooManyWebhooks.
+    Locks the owner. Raises WebhookInvalid, AddressInvalid, AddressRefused, TooManyWebhooks, and
+    what `recheck` raises.
     """
-    values = _checked(
-        {
-            "url": url,
-            "secret": secret,
-            "events": events,
-            "tag_filter": tag_filter,
-            "format": format,
-        }
-    )
-    values["secret"] = secret or _new_secret()
-    with transaction.atomic():
-        Repository.objects.select_for_update(no_key=True).get(pk=repository.pk)
-        if Webhook.objects.filter(repository=repository).count() >= MAX_WEBHOOKS:
-            raise TooManyWebhooks(f"A repository may have at most {MAX_WEBHOOKS} webhooks.")
+    values = checked({"url": url, **_NEW, **_given(settings)})
+    values["secret"] = values["secret"] or _new_secret()
+    with locked(owner, recheck) as held:
+        if held.webhooks().count() >= MAX_WEBHOOKS:
+            raise TooManyWebhooks(
+                f"There may be at most {MAX_WEBHOOKS} webhooks here; delete one that nobody needs."
+            )
         webhook = Webhook.objects.create(
-            repository=repository, created_by_id=actor.id, active=active, **values
+            repository=held.repository,
+            namespace=held.namespace,
+            created_by_id=actor.id,
+            **values,
         )
-        _audit("webhook.created", webhook, actor, after=_shown(webhook))
+        audit_webhook("webhook.created", webhook, actor, after=shown(webhook))
         return webhook
 
 
@@ -82,172 +112,111 @@ def update_webhook(
     *,
     actor: Actor,
     url: str | None = None,
-    secret: str | None = None,
-    events: Sequence[str] | None = None,
-    tag_filter: str | None = None,
-    format: str | None = None,
-    active: bool | None = None,
+    recheck: Recheck = no_recheck,
+    **settings: Unpack[Settings],
 ) -> Webhook:
-    """Change what is given and leave the rest; raises as `create_webhook`.
+    """Change what is given and leave the rest; raises as `create_webhook`, and NotFound.
 
     An empty `secret` leaves the present one, which is never shown again and so cannot be sent
-    back. An unchanged address is checked again.
+    back; another one holds at once, `rotate_secret` lets both hold for a while. Values of headers
+    are kept unless the address leads to another host. An unchanged address is checked again.
     """
-    given = {
-        "url": url,
-        "secret": secret or None,
-        "events": events,
-        "tag_filter": tag_filter,
-        "format": format,
-        "active": active,
-    }
-    values = _checked({name: value for name, value in given.items() if value is not None})
-    changed = {name: value for name, value in values.items() if getattr(webhook, name) != value}
-    if not changed:
-        return webhook
-    before = _shown(webhook)
-    with transaction.atomic():
-        for name, value in changed.items():
-            setattr(webhook, name, value)
-        webhook.save(update_fields=list(changed))
-        _audit_change(webhook, actor, before, changed)
-    return webhook
+    given = _given({**settings, "secret": settings.get("secret") or None})
+    if url is not None:
+        given["url"] = url
+    with locked(owner_of(webhook), recheck):
+        row = _held(webhook)
+        values = checked(given, row)
+        changed = {n: value for n, value in values.items() if getattr(row, n) != value}
+        if "secret" in changed:
+            changed |= {"previous_secret": "", "previous_until": None}
+        if changed:
+            before = shown(row)
+            _save(webhook, row, changed)
+            if "url" in changed:
+                claims.move(row)
+            audit_change(row, actor, before, set(changed))
+    return row
 
 
-def switch_off(webhook: Webhook, *, actor: Actor) -> None:
-    """Send it nothing more, whatever else its settings say."""
-    before = _shown(webhook)
+def switch_off(webhook: Webhook, *, actor: Actor, recheck: Recheck = no_recheck) -> None:
+    """Send it nothing more, whatever else its settings say; also of an owner that is gone."""
+    before = shown(webhook)
     with transaction.atomic():
+        recheck(owner_of(webhook))
         if Webhook.objects.filter(pk=webhook.pk, active=True).update(active=False):
             webhook.active = False
-            _audit_change(webhook, actor, before, {"active": False})
+            audit_change(webhook, actor, before, {"active"})
 
 
-def delete_webhook(webhook: Webhook, *, actor: Actor) -> None:
-    """Remove a webhook together with its deliveries; one being sent just now still arrives."""
-    with transaction.atomic():
-        _audit("webhook.deleted", webhook, actor, before=_shown(webhook))
-        webhook.delete()
+def delete_webhook(webhook: Webhook, *, actor: Actor, recheck: Recheck = no_recheck) -> None:
+    """Remove a webhook together with its deliveries; one being sent just now still arrives.
 
-
-def ping(webhook: Webhook, *, actor: Actor) -> Delivery:
-    """Owe this webhook, and no other, a test event; raises WebhookInactive.
-
-    The event names no repository: others who follow the repository need not know of webhooks.
+    What it reported stays with the images; promotions that need it are removed.
     """
-    if not webhook.active:
-        raise WebhookInactive("This webhook is switched off; switch it on to test it.")
-    with transaction.atomic():
-        event = record(PING_KIND, actor=actor, payload={"webhook_id": webhook.pk})
-        delivery = Delivery.objects.create(
-            webhook=webhook, event=event, next_attempt_at=timezone.now()
-        )
-        wake("webhooks.tasks.deliver", delivery.pk)
-    return delivery
+    with locked(owner_of(webhook), recheck):
+        row = _held(webhook)
+        drop_those_of(row, actor)
+        audit_webhook("webhook.deleted", row, actor, before=shown(row))
+        row.delete()
 
 
-def redeliver(delivery: Delivery) -> Delivery:
-    """Send once more, with the same event id and all tries anew; raises DeliveryBusy."""
-    now = timezone.now()
-    free = Q(lease_until=None) | Q(lease_until__lte=now)
-    with transaction.atomic():
-        changed = Delivery.objects.filter(free, pk=delivery.pk).update(
-            state=Delivery.State.DUE, attempt_count=0, next_attempt_at=now, lease_until=None
-        )
-        if not changed:
-            raise DeliveryBusy("This delivery is being sent just now; look again in a moment.")
-        wake("webhooks.tasks.deliver", delivery.pk)
-    delivery.refresh_from_db(fields=["state", "attempt_count", "next_attempt_at", "lease_until"])
-    return delivery
+def rotate_secret(
+    webhook: Webhook,
+    *,
+    actor: Actor,
+    secret: str = "",
+    overlap: timedelta = DAY,
+    recheck: Recheck = no_recheck,
+) -> str:
+    """Give it another secret, a fresh one unless it is given; returns it, to be shown this once.
 
-
-def _shown(webhook: Webhook) -> dict[str, object]:
-    """What history keeps of a webhook: no secret, and of the address only where it leads.
-
-    Many receivers take a path or a query for a password.
+    For `overlap`, at most 30 days, the one of before signs too. Raises WebhookInvalid.
     """
-    return {
-        "host": urlsplit(webhook.url).netloc.rpartition("@")[2],
-        "events": list(webhook.events),
-        "tag_filter": webhook.tag_filter,
-        "format": str(webhook.format),
-        "active": webhook.active,
-    }
+    if not timedelta(0) <= overlap <= MAX_OVERLAP:
+        raise invalid("overlap", f"The former secret holds for {MAX_OVERLAP.days} days at most.")
+    fresh = str(checked({"secret": secret})["secret"]) or _new_secret()
+    with locked(owner_of(webhook), recheck):
+        row = _held(webhook)
+        values = {
+            "secret": fresh,
+            "previous_secret": row.secret if overlap else "",
+            "previous_until": timezone.now() + overlap if overlap else None,
+        }
+        _save(webhook, row, values)
+        audit_webhook("webhook.secret_changed", row, actor, overlap_s=int(overlap.total_seconds()))
+    return fresh
 
 
-def _audit_change(
-    webhook: Webhook, actor: Actor, before: dict[str, object], changed: dict[str, object]
-) -> None:
-    if "secret" in changed:
-        _audit("webhook.secret_changed", webhook, actor)
-    if set(changed) == {"secret"}:
-        return
-    after = _shown(webhook)
-    names = [name for name in after if before[name] != after[name]]
-    _audit(
-        "webhook.changed",
-        webhook,
-        actor,
-        before={name: before[name] for name in names},
-        after={name: after[name] for name in names},
-        address_changed="url" in changed,
-    )
+def resume(webhook: Webhook, *, actor: Actor, recheck: Recheck = no_recheck) -> Webhook:
+    """End a pause: what happens from now on is sent again, and what it still owes."""
+    with locked(owner_of(webhook), recheck):
+        row = _held(webhook)
+        if row.paused_at is not None:
+            ended = dict.fromkeys(("paused_at", "failing_since", "warned_at"))
+            _save(webhook, row, ended)
+            audit_webhook("webhook.resumed", row, actor)
+    return row
 
 
-def _audit(kind: str, webhook: Webhook, actor: Actor, **payload: object) -> None:
-    repository = webhook.repository
-    audit(
-        kind,
-        actor=actor,
-        repository_id=repository.pk,
-        repository_path=repository.path,
-        namespace_id=repository.namespace_id,
-        payload={"webhook_id": webhook.pk, **payload},
-    )
+def _given(settings: Settings) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if value is not None}
 
 
-def _checked(values: dict[str, object]) -> dict[str, object]:
-    """The same values, ready to be stored; only the fields that are given are looked at."""
-    if "url" in values:
-        _check_address(str(values["url"]))
-    if "events" in values:
-        values["events"] = _known_events(values["events"])
-    if len(str(values.get("secret", ""))) > MAX_SECRET_CHARS:
-        raise _invalid("secret", f"A secret may have at most {MAX_SECRET_CHARS} characters.")
-    glob = str(values.get("tag_filter", ""))
-    if len(glob) > MAX_GLOB_CHARS or not glob.isprintable():
-        raise _invalid(
-            "tag_filter", f"A tag filter is one line of at most {MAX_GLOB_CHARS} characters."
-        )
-    if values.get("format", Webhook.Format.DOCKERHUB) not in Webhook.Format.values:
-        raise _invalid("format", f"A format is one of: {', '.join(Webhook.Format.values)}.")
-    return values
+def _held(webhook: Webhook) -> Webhook:
+    """The row as it is now; raises NotFound."""
+    row = owner_of(webhook).webhooks().filter(pk=webhook.pk).first()
+    if row is None:
+        raise NotFound("There is no such webhook.")
+    return row
 
 
-def _check_address(url: str) -> None:
-    try:
-        check_url(url, networks(settings.HUB.webhook_allow_networks))
-    except NameUnresolved:
-        return  # perhaps not running yet; each delivery resolves and checks again
-    except (AddressInvalid, AddressRefused) as error:
-        error.detail = {"field": "url"}
-        raise
-
-
-def _known_events(given: object) -> list[str]:
-    if not isinstance(given, list | tuple) or not given:
-        raise _invalid("events", "Choose at least one event.")
-    names = list(dict.fromkeys(str(name) for name in given))
-    unknown = [name[:60] for name in names if name not in EVENTS]
-    if unknown:
-        raise _invalid(
-            "events", f"Unknown event: {', '.join(unknown)}. Known are: {', '.join(EVENTS)}."
-        )
-    return names
-
-
-def _invalid(field: str, sentence: str) -> WebhookInvalid:
-    return WebhookInvalid(sentence, detail={"field": field})
+def _save(webhook: Webhook, row: Webhook, values: dict[str, Any]) -> None:
+    """Into the row that is held, and into the caller's as well."""
+    for name, value in values.items():
+        setattr(row, name, value)
+        setattr(webhook, name, value)
+    row.save(update_fields=list(values))
 
 
 def _new_secret() -> str:

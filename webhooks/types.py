@@ -8,17 +8,30 @@ NAMES = {
     "tag.deleted": "tag.deleted",
     "manifest.deleted": "manifest.deleted",
     "repository.created": "repository.created",
+    "repository.renamed": "repository.renamed",
+    "repository.transferred": "repository.transferred",
     "repository.deleted": "repository.deleted",
     "repository.restored": "repository.restored",
     "repository.visibility": "repository.visibility",
     "repository.starred": "star",
     "comment.added": "comment",
     "collaborator.added": "collaborator",
+    "collaborator.removed": "collaborator.removed",
+    "build.finished": "build.finished",
+    "mirror.synced": "mirror.synced",
+    "quota.warning": "quota.warning",
+    "token.expiring": "token.expiring",
+    "webhook.result": "result",
 }
 EVENTS = tuple(NAMES.values())
 PUSH = "push"
 PING_KIND = "webhook.ping"
 PING = "ping"
+RESULT_KIND = "webhook.result"
+# What concerns a namespace's own people; the server's webhooks are not told.
+OWN_NAMESPACE_ONLY = frozenset({"token.expiring"})
+# Of a transfer, who lost a role by it: the people of the namespace that was left know them.
+UNTOLD = frozenset({"teams", "robots"})
 
 
 def name_of(kind: str) -> str:

@@ -22,6 +22,7 @@ from repos.services.repositories import create_repository
 from tests.images import image, multi
 from tests.unit.registry.pushing import make_person, push
 from webhooks.models import Webhook
+from webhooks.owners import Owner
 from webhooks.services import create_webhook, ping
 
 PEOPLE = ("mallory", "reader", "writer", "boss", "olga")
@@ -126,7 +127,7 @@ def world(db: None, call_as: Callable[..., Caller]) -> World:
         manifest = push(row, multi(name), "v1")
         push(row, image(name), "v2")
         add_comment(row, principal=principal_of(people["reader"]), body="Works **well**.")
-        webhook = create_webhook(row, actor=_actor(people["olga"]), url=HOOK)
+        webhook = create_webhook(Owner(row), actor=_actor(people["olga"]), url=HOOK)
         ping(webhook, actor=_actor(people["olga"]))
         row.refresh_from_db()
         repositories[name] = row

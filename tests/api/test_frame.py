@@ -117,7 +117,7 @@ def test_every_address_is_described() -> None:
         if view in (None, api.UnknownView, api.SchemaView):
             continue
         path = "/api/" + str(pattern.pattern)
-        for converter in ("namespace", "name", "account", "robot", "tag", "int"):
+        for converter in ("namespace", "name", "account", "robot", "tag", "int", "uuid"):
             path = path.replace(f"<{converter}:", "{")
         methods = [m.upper() for m in view.http_method_names if hasattr(view, m)]
         served |= {(path.replace(">", "}"), m) for m in methods if m not in ("HEAD", "OPTIONS")}

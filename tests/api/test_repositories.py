@@ -193,6 +193,7 @@ def test_tags(world: World) -> None:
         "pushed_at",
         "pushed_by",
         "last_pulled_at",
+        "results",
     }
     assert tag["platforms"] == ["linux/amd64", "linux/arm64", "linux/arm"]
     assert tag["digest"] == world.manifest.digest

@@ -24,6 +24,8 @@ SIGNED_IN += ["/accounts/password/change/", "/accounts/logout/", "/{name}", "/{n
 SIGNED_IN += ["/{name}/app" + rest for rest in ("", ":1.0", "/-/tags", "/-/tags/1.0/delete")]
 SIGNED_IN += ["/{name}/app/-/" + rest for rest in ("comments", "people", "settings", "readme")]
 SIGNED_IN += ["/{name}/app/-/" + rest for rest in ("webhooks", "webhooks/new", "tags/art")]
+SIGNED_IN += ["/{name}/app/-/webhooks/" + rest for rest in ("new?preset=gitlab", "promotions")]
+SIGNED_IN += ["/{name}/empty/-/webhooks", "/{name}/-/webhooks", "/{name}/-/webhooks/new"]
 SIGNED_IN += ["/{name}/app/-/" + rest for rest in ("settings/delete", "deleted-tags")]
 SIGNED_IN += ["/{name}/app/-/" + rest for rest in ("tags/1.0/history", "compare/latest...2.0")]
 SIGNED_IN += ["/notifications", "/notifications/watching", "/settings/notifications"]
@@ -38,12 +40,13 @@ OF_PEOPLE += ["/accounts/email/", "/accounts/2fa/totp/activate/", "/accounts/3rd
 OF_PEOPLE += ["/{org}/-/" + rest for rest in ("people", "teams", "settings", "robots", "audit")]
 OF_PEOPLE += ["/{org}/-/" + rest for rest in ("teams/new", "teams/crew", "teams/crew/delete")]
 OF_PEOPLE += ["/{org}/-/" + rest for rest in ("robots/new", "robots/ci", "robots/ci/tokens/new")]
-OF_PEOPLE += ["/{org}/-/" + rest for rest in ("rename", "people/{name}/remove")]
+OF_PEOPLE += ["/{org}/-/" + rest for rest in ("rename", "people/{name}/remove", "webhooks")]
 OF_PEOPLE += ["/{org}/box/-/" + rest for rest in ("why", "ask", "people", "settings", "audit")]
 OF_PEOPLE += ["/{name}/-/robots", "/{name}/-/rename"]
 OF_ADMINISTRATORS = ["/admin/", "/admin/people/{name}"]
 OF_ADMINISTRATORS += ["/admin/" + rest for rest in ("people", "organizations", "orphans", "tokens")]
 OF_ADMINISTRATORS += ["/admin/" + rest for rest in ("repositories", "jobs", "settings", "audit")]
+OF_ADMINISTRATORS += ["/admin/webhooks", "/admin/webhooks/new"]
 MAKE_CHIEF = """
 from accounts.models import User
 User.objects.filter(username="{name}").update(is_superuser=True)
@@ -122,10 +125,13 @@ def test_signed_in(live: RunningHub, browser: Browser, person: Person) -> None:
     sign_in(page, live, person.name)
     addresses = [address.format(name=person.name) for address in SIGNED_IN]
     page.goto(f"{live.url}/{person.name}/app/-/webhooks")
-    for link in ("/-/webhooks/", "/deliveries/"):
-        target = page.locator(f"main a[href*='{link}']:not([href$='/new'])").first
+    for link in ("table a[href*='/-/webhooks/']", "a[href*='/deliveries/']"):
+        target = page.locator(f"main {link}").first
         addresses.append(str(target.get_attribute("href")))
         page.goto(live.url + addresses[-1])
+    sent, hook = addresses[-1], addresses[-2]
+    addresses += [f"{sent}/compare", f"{hook}/edit", f"{hook}/secret"]
+    addresses += [f"{hook}/replay?since=2020-01-01T00:00&until=2040-01-01T00:00"]
     assert look_at(page, live, addresses) == []
     page.context.close()
 

@@ -27,6 +27,7 @@ from events.types import Actor
 from repos.services.repositories import create_repository
 from webhooks import selectors, services
 from webhooks.models import Attempt, Delivery
+from webhooks.owners import Owner
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -38,7 +39,7 @@ def test_failing_receiver_then_ping_then_redelivery(hub_settings: Callable[..., 
     repository = create_repository(user.namespace, "app", actor=actor)
     with receiving([500, 500, 200]) as (url, requests), worker():
         hook = services.create_webhook(
-            repository, actor=actor, url=url, secret="sesame", tag_filter="v*"
+            Owner(repository), actor=actor, url=url, secret="sesame", tag_filter="v*"
         )
         for tag in ("latest", "v1"):
             record(

@@ -13,6 +13,40 @@ _GUESTS = {"signed in": 302}
 _PEOPLE = {"nobody": 302}
 _COLLABORATORS = dict.fromkeys(("reader", "writer", "admin"), 302)
 
+
+def _webhooks(base: str, need: str, pk: str, uid: str) -> list[Row]:
+    """The same pages for each kind of owner, with one of its webhooks and deliveries."""
+    one = f"{base}/<int:pk>"
+    sent = f"{one}/deliveries/<uuid:uid>"
+    values = {
+        "url": "http://127.0.0.1/x",
+        "events": ["push"],
+        "format": "dockerhub",
+        "active": "on",
+    }
+    span = "?since=2026-01-01T00:00&until=2026-01-02T00:00"
+    return [
+        page("GET", base, need),
+        page("GET", f"{base}/new", need),
+        page("POST", f"{base}/new", need, data=values),
+        page("GET", one, need, pk=pk),
+        page("GET", f"{one}/edit", need, pk=pk),
+        page("POST", f"{one}/edit", need, 302, pk=pk, data=values),
+        page("GET", f"{one}/secret", need, pk=pk),
+        page("POST", f"{one}/secret", need, pk=pk, data={"overlap": "24"}),
+        page("POST", f"{one}/switch", need, 302, pk=pk, data={"on": "0"}),
+        page("POST", f"{one}/resume", need, 302, pk=pk),
+        page("POST", f"{one}/delete", need, 302, pk=pk),
+        page("POST", f"{one}/ping", need, 302, pk=pk),
+        page("POST", f"{one}/redeliver", need, 302, pk=pk),
+        page("GET", f"{one}/replay", need, pk=pk, query=span),
+        page("POST", f"{one}/replay", need, 422, pk=pk),
+        page("GET", sent, need, pk=pk, uid=uid),
+        page("POST", f"{sent}/redeliver", need, 302, pk=pk, uid=uid),
+        page("GET", f"{sent}/compare", need, pk=pk, uid=uid),
+    ]
+
+
 ROWS: list[Row] = with_heads(
     [
         page("GET", "", "anyone"),
@@ -347,33 +381,19 @@ ROWS: list[Row] = with_heads(
             data={"namespace": "olga", "confirm": "{path}"},
         ),
         page("POST", f"{_R}settings/aliases/<int:pk>/remove", "own", 302, pk="{alias}"),
-        page("GET", f"{_R}webhooks", "administer"),
-        page("GET", f"{_R}webhooks/new", "administer"),
+        page("GET", f"{_R}webhooks/promotions", "administer"),
         page(
             "POST",
-            f"{_R}webhooks/new",
-            "administer",
-            data={"url": "http://127.0.0.1/x", "events": ["push"], "active": "on"},
-        ),
-        page("GET", f"{_R}webhooks/<int:pk>", "administer", pk="{webhook}"),
-        page("GET", f"{_R}webhooks/<int:pk>/edit", "administer", pk="{webhook}"),
-        page(
-            "POST",
-            f"{_R}webhooks/<int:pk>/edit",
+            f"{_R}webhooks/promotions",
             "administer",
             302,
-            pk="{webhook}",
-            data={"url": "http://127.0.0.1/x", "events": ["push"]},
+            data={"requires": "{webhook}", "source": "v*", "target": "stable"},
         ),
-        page("POST", f"{_R}webhooks/<int:pk>/delete", "administer", 302, pk="{webhook}"),
-        page("POST", f"{_R}webhooks/<int:pk>/ping", "administer", 302, pk="{webhook}"),
-        page("GET", f"{_R}webhooks/<int:pk>/deliveries/<uuid:uid>", "administer", pk="{webhook}"),
         page(
-            "POST",
-            f"{_R}webhooks/<int:pk>/deliveries/<uuid:uid>/redeliver",
-            "administer",
-            302,
-            pk="{webhook}",
+            "POST", f"{_R}webhooks/promotions/<int:pk>/remove", "administer", 302, pk="{promotion}"
         ),
+        *_webhooks(f"{_R}webhooks", "administer", "{webhook}", "{uid}"),
+        *_webhooks(f"{_N}webhooks", "owner", "{space_hook}", "{told}"),
+        *_webhooks("admin/webhooks", "superuser", "{server_hook}", "{server_uid}"),
     ]
 )

@@ -6,7 +6,6 @@ from tests.matrix.rules import CREATORS, LIMITS, ROBOTS
 from tests.matrix.table import Row, rest, with_heads
 
 _HOOK = {"url": "http://127.0.0.1:8080/other"}
-_WEBHOOK = "~/webhooks/<int:id>"
 _ORG = "organizations/<namespace:org>"
 _TRASH = "namespaces/<namespace:namespace>/trash"
 _ROBOTS = "namespaces/<namespace:namespace>/robots"
@@ -16,6 +15,36 @@ _NO_SIGNUP = {
     **dict.fromkeys(ROBOTS, 403),
     **{f"olga, {how}": 403 for how in LIMITS},
 }
+
+
+def _webhooks(base: str, need: str, hook: str, sent: str) -> list[Row]:
+    """The addresses of one kind of owner."""
+    one = f"{base}/webhooks/<int:id>"
+    span = {"since": "2026-01-01T00:00:00Z", "until": "2026-01-02T00:00:00Z"}
+    return [
+        rest("GET", f"{base}/webhooks", need),
+        rest("POST", f"{base}/webhooks", need, 201, data=_HOOK),
+        rest("POST", f"{base}/webhooks/dry-run", need, data={"tag_filter": "v*"}),
+        rest("POST", f"{base}/webhooks/preview", need, data={"format": "slack"}),
+        rest("GET", one, need, id=hook),
+        rest("PATCH", one, need, id=hook, data={"active": False}),
+        rest("DELETE", one, need, 204, id=hook),
+        rest("POST", f"{one}/ping", need, 202, id=hook, data={}),
+        rest("POST", f"{one}/rotate", need, id=hook, data={}),
+        rest("POST", f"{one}/resume", need, id=hook),
+        rest("POST", f"{one}/redeliver", need, 202, id=hook),
+        rest("POST", f"{one}/replay", need, 202, id=hook, data=span),
+        rest("GET", f"{one}/difference", need, 400, id=hook),
+        rest("GET", f"{one}/deliveries", need, id=hook),
+        rest("GET", f"{one}/deliveries/<int:delivery>", need, id=hook, delivery=sent),
+        rest(
+            *("POST", f"{one}/deliveries/<int:delivery>/redeliver", need, 202),
+            id=hook,
+            delivery=sent,
+        ),
+        rest("POST", f"{base}/deliveries/<int:delivery>/redeliver", need, 202, delivery=sent),
+    ]
+
 
 ROWS: list[Row] = with_heads(
     [
@@ -166,21 +195,22 @@ ROWS: list[Row] = with_heads(
         rest("POST", "~/transfer", "own", data={"namespace": "olga"}),
         rest("GET", "~/aliases", "administer"),
         rest("DELETE", "~/aliases/<int:id>", "own", 204, id="{alias}"),
-        rest("GET", "~/webhooks", "administer"),
-        rest("POST", "~/webhooks", "administer", 201, data=_HOOK),
-        rest("GET", _WEBHOOK, "administer", id="{webhook}"),
-        rest("PATCH", _WEBHOOK, "administer", id="{webhook}", data={"active": False}),
-        rest("DELETE", _WEBHOOK, "administer", 204, id="{webhook}"),
-        rest("POST", f"{_WEBHOOK}/ping", "administer", 202, id="{webhook}"),
-        rest("GET", f"{_WEBHOOK}/deliveries", "administer", id="{webhook}"),
-        rest("GET", f"{_WEBHOOK}/deliveries/<int:delivery>", "administer", id="{webhook}"),
+        *_webhooks("~", "administer", "{webhook}", "{delivery}"),
+        *_webhooks("namespaces/<namespace:namespace>", "owner", "{space_hook}", "{space_sent}"),
+        *_webhooks("admin", "superuser", "{server_hook}", "{server_sent}"),
+        rest("GET", "~/results", "see"),
+        rest("GET", "~/promotions", "administer"),
         rest(
-            "POST",
-            f"{_WEBHOOK}/deliveries/<int:delivery>/redeliver",
-            "administer",
-            202,
-            id="{webhook}",
+            *("POST", "~/promotions", "administer", 201),
+            data='{"source": "v*", "target": "stable", "requires": [{webhook}]}',
         ),
-        rest("POST", "~/deliveries/<int:delivery>/redeliver", "administer", 202),
+        rest("GET", "~/promotions/<int:id>", "administer", id="{promotion}"),
+        rest("DELETE", "~/promotions/<int:id>", "administer", 204, id="{promotion}"),
+        # Whoever has the address has been told the secret.
+        rest(
+            *("POST", "webhook-callbacks/<uuid:uid>", "open"),
+            uid="{told}",
+            data={"state": "success"},
+        ),
     ]
 )

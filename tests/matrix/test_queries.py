@@ -16,6 +16,7 @@ from accounts.models import Invitation, Membership, TeamMembership, User
 from accounts.services import tokens
 from accounts.services.credentials import principal_of
 from accounts.services.tokens import create_token
+from events.models import Event
 from notices.models import Notice, SearchWatch, Watch
 from registry.models import Tag, TagMove
 from registry.services.tags import delete_tag
@@ -33,8 +34,12 @@ from repos.services.repositories import delete_repository, update_repository
 from tests.matrix.play import ROWS, ask, expected, status_of
 from tests.matrix.rules import Caller
 from tests.matrix.table import Row
-from tests.matrix.world import World, open_world, undone
+from tests.matrix.world import HOOK, World, open_world, undone
 from tests.unit.repos import people
+from webhooks.owners import Owner
+from webhooks.promotions import create_promotion
+from webhooks.resending import owe
+from webhooks.results import report
 from webhooks.services import create_webhook, ping
 
 pytestmark = pytest.mark.django_db
@@ -52,7 +57,7 @@ def grow(world: World, numbers: range) -> None:
     assert acme is not None
     main = world.repositories[PLACE]
     olga, tess = world.users["olga"], world.users["tess"]
-    owner = principal_of(olga)
+    owner, root = principal_of(olga), principal_of(world.users["root"])
     until = timezone.now() + timedelta(days=3)
     pushers = acme.teams.get(name="pushers")
     for n in numbers:
@@ -93,8 +98,17 @@ def grow(world: World, numbers: range) -> None:
             Notice.objects.create(user=watcher, kind="comment", repository=main, comment=comment)
             Notice.objects.create(user=watcher, kind="tag", repository=row)
         if n < 15:  # a repository has at most 20
-            webhook = create_webhook(main, actor=owner.actor, url=f"http://127.0.0.1/{n}")
+            webhook = create_webhook(Owner(main), actor=owner.actor, url=f"http://127.0.0.1/{n}")
             ping(webhook, actor=owner.actor)
+            for wide, who in ((Owner(namespace=acme.namespace), owner), (Owner(), root)):
+                ping(create_webhook(wide, actor=who.actor, url=HOOK), actor=who.actor)
+            create_promotion(
+                main, actor=owner.actor, source="", target=f"next{n}", requires=[webhook]
+            )
+            push = Event.objects.filter(kind="tag.moved", repository_id=main.pk).first()
+            assert push is not None
+            (sent,) = owe([(webhook, push)])
+            report(sent.uid, state="success", context=f"tests {n}")
         AccessRequest.objects.create(repository=main, user=person, role="write")
         facts = {"email": f"{n}@example.org", "expires_at": until, "invited_by": olga}
         Invitation.objects.create(organization=acme, role="member", secret_hash=f"i{n}", **facts)

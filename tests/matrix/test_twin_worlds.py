@@ -34,7 +34,9 @@ from tests.matrix.world import HOOK, World, quiet, undone
 from tests.security.world import furnish
 from tests.unit.repos import people
 from tokens.services import current_keys
+from webhooks.owners import Owner
 from webhooks.services import create_webhook, ping
+from webhooks.types import EVENTS
 
 pytestmark = pytest.mark.django_db
 SEED = int(os.environ.get("HUB_TEST_SEED", "20261129"))
@@ -136,9 +138,13 @@ def hide(world: World) -> None:
             invited_by=olga,
             expires_at=until,
         )
-        webhook = create_webhook(row, actor=owner.actor, url=HOOK)
+        webhook = create_webhook(Owner(row), actor=owner.actor, url=HOOK)
         sent = ping(webhook, actor=owner.actor)
         world.ids[path] |= {"webhook": webhook.pk, "delivery": sent.pk, "uid": sent.uid}
+    wide = create_webhook(
+        Owner(namespace=acme.namespace), actor=owner.actor, url=HOOK, events=EVENTS, name="Hidden"
+    )
+    server = create_webhook(Owner(), actor=owner.actor, url=HOOK, events=EVENTS, name="Hidden")
     Invitation.objects.create(
         organization=acme, email="x@example.org", role="owner", secret_hash="x", expires_at=until
     )
@@ -151,6 +157,11 @@ def hide(world: World) -> None:
     world.ids[""] |= {
         "spare": create_token(olga, name="spare").row.pk,
         "robot_token": create_token(robot, name="spare").row.pk,
+        "space_hook": wide.pk,
+        "space_sent": ping(wide, actor=owner.actor).pk,
+        "server_hook": server.pk,
+        "server_sent": ping(server, actor=owner.actor).pk,
+        "told": NOTHING,
     }
     for path in ABSENT:
         world.ids[path] = {**world.ids["acme/closed"], "path": path}

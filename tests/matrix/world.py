@@ -38,6 +38,7 @@ from accounts.services.credentials import principal_of, principal_of_token
 from accounts.services.tokens import create_token, revoke_token
 from accounts.types import ANONYMOUS, Principal
 from events import wake
+from events.models import Event
 from events.types import SYSTEM
 from registry.services import pulls
 from registry.v2 import auth
@@ -60,6 +61,9 @@ from tests.security.world import bearer as bearer_of
 from tests.unit.repos import people
 from tokens import services
 from tokens.services import current_keys, forget_keys
+from webhooks.owners import Owner
+from webhooks.promotions import create_promotion
+from webhooks.resending import owe
 from webhooks.services import create_webhook, ping
 
 HOOK = "http://127.0.0.1:8080/hook"
@@ -272,8 +276,30 @@ def make_world() -> World:
         "spare": spare.pk,
         "robot_token": robots.pk,
         "olga": users["olga"].pk,
+        **_wide_webhooks(world, acme.namespace),
     }
+    earlier = timezone.now() - timedelta(hours=1)  # few may be made in a minute
+    Event.objects.filter(kind="webhook.ping").update(occurred_at=earlier)
     return world
+
+
+def _wide_webhooks(world: World, namespace: Namespace) -> Ids:
+    """A webhook of a namespace and one of the server, each with a delivery; and a callback."""
+    owner, root = (principal_of(world.users[name]).actor for name in ("olga", "root"))
+    space = create_webhook(Owner(namespace=namespace), actor=owner, url=HOOK)
+    server = create_webhook(Owner(), actor=root, url=HOOK)
+    place = world.repositories["acme/open"]
+    push = Event.objects.filter(kind="tag.moved", repository_id=place.pk).first()
+    assert push is not None
+    (told,) = owe([(space, push)])
+    return {
+        "space_hook": space.pk,
+        "space_sent": ping(space, actor=owner).pk,
+        "server_hook": server.pk,
+        "server_sent": ping(server, actor=root).pk,
+        "server_uid": server.deliveries.get().uid,
+        "told": told.uid,
+    }
 
 
 def _trashed(namespace: Namespace) -> Repository:
@@ -347,8 +373,11 @@ def _things(world: World, repository: Repository) -> Ids:
     owner = principal_of(world.users["olga"])
     author = world.users["reader"]
     is_readable = repository.path.startswith("acme/") or repository.is_public
-    webhook = create_webhook(repository, actor=owner.actor, url=HOOK)
+    webhook = create_webhook(Owner(repository), actor=owner.actor, url=HOOK)
     delivery = ping(webhook, actor=owner.actor)
+    promotion = create_promotion(
+        repository, actor=owner.actor, source="v*", target="next", requires=[webhook]
+    )
     request = AccessRequest.objects.create(
         repository=repository, user=world.users["stranger"], role="read"
     )
@@ -367,6 +396,7 @@ def _things(world: World, repository: Repository) -> Ids:
         "digest": manifest.digest,
         "webhook": webhook.pk,
         "delivery": delivery.pk,
+        "promotion": promotion.pk,
         "uid": delivery.uid,
         "request": request.pk,
     }

@@ -19,6 +19,7 @@ from events.services import record
 from repos.models import Collaborator, Repository, Role
 from repos.services.repositories import create_repository
 from webhooks.models import Attempt, Delivery, Webhook
+from webhooks.owners import Owner
 from webhooks.services import create_webhook
 
 PASSWORD = "a sentence nobody guesses"
@@ -86,7 +87,7 @@ def repository(alice: User, person: Callable[..., User]) -> Repository:
 @pytest.fixture
 def webhook(repository: Repository, alice: User) -> Webhook:
     return create_webhook(
-        repository,
+        Owner(repository=repository),
         actor=principal_of(alice).actor,
         url="https://ci.example.com/hooks/hub",
         secret=SECRET,

@@ -42,6 +42,7 @@ from repos.services.stars import set_star
 from tests.architecture.sources import sources
 from webhooks import history
 from webhooks.models import Delivery
+from webhooks.owners import Owner
 from webhooks.services import create_webhook, delete_webhook, ping, update_webhook
 
 pytestmark = pytest.mark.django_db
@@ -219,7 +220,7 @@ class TestRetention:
         hub_settings(delivery_days=90, audit_days=30)
         actor = principal_of(alice).actor
         row = create_repository(alice.namespace, "app", actor=actor)
-        hook = create_webhook(row, actor=actor, url="http://127.0.0.1:8080/")
+        hook = create_webhook(Owner(row), actor=actor, url="http://127.0.0.1:8080/")
         delivery = ping(hook, actor=actor)
         Event.objects.update(dispatched_at=timezone.now())
         self.old(delivery.event, 100)
@@ -334,8 +335,8 @@ class TestServices:
         row = create_repository(alice.namespace, "app", actor=me.actor)
         made = create_token(alice, name="ci")
         url = "https://ci.example.com/hooks/T0K3N?key=S3CR3T"
-        hook = create_webhook(row, actor=me.actor, url=url, secret="open sesame")
-        fresh = create_webhook(row, actor=me.actor, url="http://127.0.0.1:8080/hook")
+        hook = create_webhook(Owner(row), actor=me.actor, url=url, secret="open sesame")
+        fresh = create_webhook(Owner(row), actor=me.actor, url="http://127.0.0.1:8080/hook")
         update_webhook(hook, actor=me.actor, secret="another sesame", active=False)
         update_webhook(hook, actor=me.actor, secret="third sesame")
         update_webhook(hook, actor=me.actor, url="https://ci.example.com/hooks/T0K3N2")

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts.models import Invitation, Membership, User
 from accounts.services.closing import close_account
+from accounts.services.credentials import principal_of
 from accounts.services.expiring import warn_expiring
 from accounts.services.people import deactivate
 from accounts.services.robots import create_robot
@@ -193,6 +194,33 @@ def test_a_webhook_that_fails(town: Town, kind: str, says: str) -> None:
     dispatch.drain()
     assert told(town) == {"olga": ["webhook"], "adam": ["webhook"]}
     assert sentence_of(shown_to(town.principal("adam")).get()) == says
+
+
+def test_a_webhook_of_a_namespace_concerns_its_owners_as_long_as_they_are(town: Town) -> None:
+    acme = town.closed.namespace
+    record("webhook.paused", actor=SYSTEM, namespace_id=acme.pk, payload={"webhook_id": 7})
+    dispatch.drain()
+    assert told(town) == {"olga": ["webhook"]}
+    notice = shown_to(town.principal("olga")).get()
+    assert sentence_of(notice) == "A webhook of acme was paused: its deliveries keep failing"
+    assert target_of(notice) == "/acme/-/webhooks/7"
+    acme.organization.memberships.update(role="member")
+    assert not shown_to(town.principal("olga")).exists()
+
+
+def test_a_webhook_of_the_server_concerns_who_administers_it(town: Town) -> None:
+    rita = town.users["rita"]
+    type(rita).objects.filter(pk=rita.pk).update(is_superuser=True)
+    record("webhook.failing", actor=SYSTEM, payload={"webhook_id": 8})
+    dispatch.drain()
+    assert told(town) == {"rita": ["webhook"]}
+    rita.refresh_from_db()
+    notice = shown_to(principal_of(rita)).get()
+    assert sentence_of(notice) == "A webhook of the server fails"
+    assert target_of(notice) == "/admin/webhooks/8"
+    type(rita).objects.filter(pk=rita.pk).update(is_superuser=False)
+    rita.refresh_from_db()
+    assert not shown_to(principal_of(rita)).exists()
 
 
 def test_a_token_that_ends(town: Town) -> None:

@@ -122,6 +122,7 @@ def happen(repository: Repository, actor: Actor) -> Callable[..., Event]:
             actor=actor,
             repository_id=repository.pk,
             repository_path=repository.path,
+            namespace_id=repository.namespace_id,
             payload=payload,
         )
         dispatch.drain()

@@ -6,7 +6,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from core.http import Answer, TimedOut
+from core.http import (
+    AddressInvalid,
+    AddressRefused,
+    Answer,
+    AnswerBroken,
+    CertificateRefused,
+    ConnectFailed,
+    NameUnresolved,
+    TimedOut,
+)
 from webhooks import outcomes
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -107,3 +116,34 @@ def test_signatures_are_shortened(hub):
         "webhook-signature": "v1,bbbbbbbbbbbb…",
         "A": "b",
     }
+
+
+@pytest.mark.parametrize(
+    ("status", "host_failed", "gone"),
+    [(200, 0, 0), (302, 0, 0), (404, 0, 0), (410, 0, 1), (429, 0, 0), (500, 1, 0), (503, 1, 0)],
+)
+def test_what_an_answer_says_of_the_host_and_the_hook(hub, status, host_failed, gone):
+    outcome = outcomes.of_answer(answer(status), now=NOW)
+    assert (outcome.host_failed, outcome.gone, outcome.final) == (host_failed, gone, gone)
+
+
+@pytest.mark.parametrize(
+    ("error", "host_failed"),
+    [
+        (TimedOut, 1),
+        (ConnectFailed, 1),
+        (AnswerBroken, 1),
+        (NameUnresolved, 1),
+        (CertificateRefused, 1),
+        (AddressRefused, 0),
+        (AddressInvalid, 0),
+    ],
+)
+def test_no_answer_speaks_against_the_host_unless_the_hub_refused(hub, error, host_failed):
+    outcome = outcomes.of_error(error("no"), duration_ms=1)
+    assert (outcome.host_failed, outcome.final) == (host_failed, False)
+
+
+def test_values_of_secret_headers_are_not_kept(hub):
+    kept = outcomes.kept_request_headers({"X-Token": "hush", "A": "b"}, {"x-token"})
+    assert kept == {"X-Token": "(not kept)", "A": "b"}

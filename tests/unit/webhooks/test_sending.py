@@ -11,23 +11,30 @@ from datetime import timedelta
 
 import pytest
 from django.db import DatabaseError, connection
+from django.db.models import F
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.services.signup import create_user
 from events import dispatch
-from events.models import QueueMessage
+from events.models import Event, QueueMessage
 from events.types import Actor
+from hubsite.config import Config
+from registry.services.manifests import put_manifest
 from repos.models import Collaborator
 from repos.services.repositories import delete_repository
-from webhooks import selectors, sending, services
-from webhooks.models import Attempt, Delivery
+from webhooks import claims, selectors, sending, services
+from webhooks.models import Attempt, Delivery, Receiver, Webhook
+from webhooks.owners import Owner
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def hook(repository, actor, receiver):
-    return services.create_webhook(repository, actor=actor, url=receiver.url, secret="sesame")
+    return services.create_webhook(
+        Owner(repository), actor=actor, url=receiver.url, secret="sesame"
+    )
 
 
 def due_now():
@@ -149,13 +156,16 @@ def test_address_is_checked_again_at_each_try(hook, receiver, happen, hub):
     assert "127.0.0.1" not in attempt.error
 
 
-def test_ping(hook, receiver, actor):
+def test_ping(hook, receiver, happen, actor):
+    happen()
+    services.deliver_due()
     delivery = services.ping(hook, actor=actor)
-    services.deliver(delivery.pk)
-    (request,) = receiver.requests
-    assert request.headers["X-Hub-Event"] == "ping"
-    event = json.loads(request.body)["event"]
-    assert (event["kind"], event["webhook_id"], event["actor"]) == ("ping", hook.pk, "alice")
+    assert services.deliver(delivery.pk)
+    push, ping = receiver.requests
+    assert ping.headers["X-Hub-Event"] == "ping"
+    assert ping.headers["X-Hub-Delivery"] == str(delivery.event.uid)
+    tags = [json.loads(request.body)["push_data"]["tag"] for request in (push, ping)]
+    assert tags == ["latest", "latest"]
 
 
 @pytest.mark.parametrize("status", [200, 500])
@@ -209,7 +219,10 @@ def test_deletion_itself_is_told(hook, receiver, repository, actor):
 def bobs_hook(repository, receiver):
     bob = create_user(username="bobby", email="", password="correct horse 9")
     Collaborator.objects.create(repository=repository, user=bob, role="admin")
-    return services.create_webhook(repository, actor=Actor(bob.pk, "bobby"), url=receiver.url), bob
+    made = services.create_webhook(
+        Owner(repository), actor=Actor(bob.pk, "bobby"), url=receiver.url
+    )
+    return made, bob
 
 
 def test_access_lost_meanwhile(bobs_hook, receiver, happen):
@@ -287,18 +300,89 @@ def test_slow_worker_does_not_undo_its_successor(hook, receiver, happen, monkeyp
 def test_one_claim_at_a_time(hook, happen):
     happen()
     pk = Delivery.objects.get().pk
-    assert sending._claim(pk) is not None
-    assert sending._claim(pk) is None
+    assert claims.claim(pk) is not None
+    assert claims.claim(pk) is None
 
 
-def test_sweep_ends_after_its_time_and_goes_on_later(hook, receiver, happen, monkeypatch):
+def test_sending_what_is_due_ends_after_its_time_and_goes_on_later(
+    hook, receiver, happen, monkeypatch
+):
     for number in range(3):
         happen(tag=f"v{number}")
     monkeypatch.setattr(sending, "SWEEP_S", 0)
     assert services.deliver_due() == 1
     monkeypatch.setattr(sending, "SWEEP_S", 30)
-    monkeypatch.setattr(sending, "SWEEP_BATCH", 1)
     assert services.deliver_due() == 2
+
+
+def pass_time(seconds):
+    """As if so much time had gone by: what is planned comes nearer."""
+    span = timedelta(seconds=seconds)
+    Delivery.objects.update(next_attempt_at=F("next_attempt_at") - span)
+    Receiver.objects.update(closed_until=F("closed_until") - span)
+    Webhook.objects.update(failing_since=F("failing_since") - span)
+
+
+def test_a_receiver_down_for_an_hour_misses_nothing_and_gets_each_tag_in_order(
+    hook, receiver, happen, actor, hub
+):
+    hub(webhook_retry_delays_s=list(Config.model_fields["webhook_retry_delays_s"].default))
+    up = receiver.url
+    Webhook.objects.filter(pk=hook.pk).update(url=f"http://127.0.0.1:{free_port()}/")
+    pushed = [happen(tag=tag) for tag in "abacab"]
+    for _ in range(60):
+        services.deliver_due()
+        pass_time(60)
+    assert not receiver.requests
+    tried = sum(Delivery.objects.values_list("attempt_count", flat=True))
+    assert 10 < tried < 40  # neither hammered nor forgotten
+    Webhook.objects.filter(pk=hook.pk).update(url=up)
+    for _ in range(100):
+        services.deliver_due()
+        pass_time(60)
+    assert set(Delivery.objects.values_list("state", flat=True)) == {"done"}
+    arrived = [request.headers["X-Hub-Delivery"] for request in receiver.requests]
+    assert sorted(arrived) == sorted(str(event.uid) for event in pushed)
+    for tag in "abc":
+        of_tag = [str(event.uid) for event in pushed if event.payload["tag"] == tag]
+        assert [uid for uid in arrived if uid in of_tag] == of_tag
+
+
+def test_a_day_of_tries_at_least_and_what_is_asked_for_a_day_ahead(hub):
+    delays_s = Config.model_fields["webhook_retry_delays_s"].default
+    assert delays_s == [10, 60, 300, 1200, 3600, 10800, 21600, 43200, 28800]
+    assert sum(delays_s) * 0.8 > 24 * 3600
+
+
+def test_a_template_that_does_not_fill_is_given_up_with_its_reason(hook, receiver, happen):
+    happen()
+    Webhook.objects.filter(pk=hook.pk).update(format="custom", template="{")
+    services.deliver_due()
+    assert_given_up(receiver, "Not sent: ")
+
+
+def test_a_push_asks_nothing_of_webhooks(hook, repository, actor):
+    index = {
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.index.v1+json",
+        "manifests": [],
+    }
+    payload = json.dumps(index).encode()
+    with CaptureQueriesContext(connection) as queries:
+        put_manifest(
+            repository,
+            payload,
+            content_type=index["mediaType"],
+            reference="latest",
+            tags=("latest",),
+            actor=actor,
+        )
+    asked = [query["sql"] for query in queries if "webhooks_" in query["sql"]]
+    assert Event.objects.filter(kind="tag.moved").exists()
+    assert not [sql for sql in asked if "events_queuemessage" not in sql]
+    assert not Delivery.objects.exists()
+    dispatch.drain()
+    assert Delivery.objects.count() == 1
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,0 +1,1 @@
+"""REST: webhooks of repositories, namespaces and the server, and what receivers answer."""
