@@ -74,6 +74,7 @@ def test_starting_and_stopping(own_hub: RunningHub, how: signal.Signals) -> None
         "HUB_ADMIN_USERNAME": "chief",
         "HUB_ADMIN_PASSWORD": "a long enough secret",
     }
+    own_hub.from_nothing = True
     own_hub.start()
     assert stat.S_IMODE(own_hub.data_dir.stat().st_mode) == 0o700
     said = own_hub.log.read_text()
