@@ -6,11 +6,12 @@ import secrets
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from hubsite import config, signin
+from hubsite import config, roles, signin
 from hubsite.config_signin import MAIL_SCHEMES
 
 HUB = config.load()
 HUB_ORIGINS = config.origins()
+ROLE = roles.choose(HUB)
 BASE_DIR = config.BASE_DIR
 VERSION = "0.1.0"
 
@@ -130,7 +131,8 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "hubsite.middleware.HubErrorMiddleware",
 ]
-ROOT_URLCONF = "hubsite.urls"
+MIDDLEWARE = list(ROLE.middleware) or MIDDLEWARE
+ROOT_URLCONF = ROLE.rest
 WSGI_APPLICATION = "hubsite.wsgi.application"
 APPEND_SLASH = False
 TEMPLATES = [
