@@ -41,8 +41,15 @@ class Config(SignInConfig, BaseSettings):
         use_attribute_docstrings=True,
     )
 
-    role: Literal["hub"] = "hub"
-    """What this process is; only the whole hub for now."""
+    role: Literal["hub", "standalone"] = "hub"
+    """What this process is: `hub` is everything; `standalone` is a registry (`/v1`, `/v2`) without
+    accounts, pages and REST API, see docs/scenarios.md."""
+    standalone_passwords: Path | None = None
+    """Who may use a `standalone` registry: a file as `htpasswd -B` makes it (bcrypt or Argon2). A
+    change of the file counts at once."""
+    standalone_open: bool = False
+    """Let everybody push, pull and delete in a `standalone` registry that has no passwords and that
+    other machines can reach."""
     bind: str = "127.0.0.1:5000"
     """Address and port to listen on."""
     external_url: str = "http://localhost:5000"
