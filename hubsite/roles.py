@@ -24,7 +24,8 @@ _PLAIN = (
 class Role:
     """`prefixes` are answered by the patterns of `registry`, everything else by those of `rest`.
 
-    `middleware` is empty where all of it is needed; `gate` names a `tokens.gate.Gate`.
+    `middleware` is empty where all of it is needed; `gate` names a `tokens.gate.Gate`; `silenced`
+    are system checks of parts that are not mounted.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Role:
     rest: str
     gate: str
     middleware: tuple[str, ...] = ()
+    silenced: tuple[str, ...] = ()
 
 
 HUB = Role(
@@ -49,6 +51,7 @@ STANDALONE = Role(
     rest="hubsite.standalone_urls",
     gate="hubsite.standalone.OpenGate",
     middleware=_PLAIN,
+    silenced=("admin.E408", "admin.E409", "admin.E410"),
 )
 ROLES = {role.name: role for role in (HUB, STANDALONE)}
 

@@ -310,4 +310,4 @@ LOGGING = {
         "django.server": {"level": "WARNING"},
     },
 }
-SILENCED_SYSTEM_CHECKS: list[str] = []
+SILENCED_SYSTEM_CHECKS = list(ROLE.silenced)

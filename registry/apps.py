@@ -10,9 +10,11 @@ class RegistryConfig(AppConfig):
     name = "registry"
 
     def ready(self) -> None:
-        """Collect now and then."""
+        """Collect and write the journal now and then."""
         from events import jobs
-        from registry.services import collect
+        from registry.services import collect, journal
 
         jobs.every(settings.HUB.collect_interval_s, "registry.collect", collect.collect)
         jobs.every(24 * 3600, "registry.sweep", collect.sweep)
+        jobs.every(journal.EVERY_S, journal.JOB, journal.catch_up)
+        jobs.every(24 * 3600, "registry.journal_all", journal.catch_up_all)

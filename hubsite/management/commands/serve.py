@@ -26,6 +26,7 @@ from hubsite import config
 from hubsite.config import ConfigError
 from hubsite.standalone import ensure_operator
 from hubsite.supervisor import Child, Supervisor, say
+from registry.services import journal
 from tokens.gate import has_accounts
 from tokens.services import current_keys
 
@@ -176,7 +177,20 @@ def child_environment() -> tuple[dict[str, str], list[str]]:
             f"HUB_EXTERNAL_URL: not set, so links and logins use {hub.external_url} "
             f"although port {port} answers."
         )
+    lines += unknown_content()
     return environment, lines
+
+
+def unknown_content() -> list[str]:
+    """A line if the journal in the store is of another database, or of one that was lost."""
+    ours = journal.is_ours()
+    connections.close_all()
+    if ours:
+        return []
+    return [
+        "The store holds repositories that this database may not know. Stop now and run: "
+        "manage.py rebuild; the collector deletes what no row names."
+    ]
 
 
 def children() -> list[Child]:
