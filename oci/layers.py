@@ -111,6 +111,20 @@ class LayerReader:
             raise LayerInvalid("a layer is a tar, plain or in gzip; this is shorter than any")
 
 
+def unpack(pieces: Iterable[bytes], *, limit_bytes: int) -> Iterator[bytes]:
+    """gzip unpacked in pieces; raises LayerInvalid, and TooLarge as LayerReader does."""
+    inflater, size, made = _Inflater(), 0, 0
+    for piece in pieces:
+        size += len(piece)
+        for part in inflater.feed(piece):
+            made += len(part)
+            if made > limit_bytes or made > max(FREE_BYTES, RATIO * size):
+                raise TooLarge(f"it unpacks to more than {min(made, limit_bytes)} bytes")
+            yield part
+    if not inflater.is_complete:
+        raise LayerInvalid("the gzip ends early")
+
+
 class _Inflater:
     """gzip in one or several members, in pieces of bounded size."""
 
