@@ -1,7 +1,8 @@
 """Small objects beside the bytes that say which repository has what: what `rebuild` reads.
 
 Written by a job from the rows, never by a push, which would wait for two more durable files (a push
-of a small image to the local store then took 1.7 times as long); so they lag by some seconds. Every key says all there is to say and is written once; only manifests have a content.
+of a small image to the local store then took 1.7 times as long); so they lag by some seconds. Every
+key says all there is to say and is written once; only manifests have a content.
 
     journal/<path, `:` for `/`>/repository/<visibility>
     journal/<path>/manifests/<digest>    {"media_type", "payload" in base64, "blobs": {digest: key}}
