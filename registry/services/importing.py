@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
 
-from core.errors import Invalid
+from core.errors import Invalid, NotFound
 from events.types import Actor
 from oci import layers as layer_types
 from oci import manifest as document
@@ -92,31 +93,40 @@ def _of_layout(archive: Archive) -> list[Found]:
         raise Invalid("The layout lists no image.")
 
     def putting(entry: Descriptor) -> Callable[[Target, Sequence[str]], Digest]:
-        return lambda target, tags: _put_described(archive, entry, target, tags)
+        return lambda target, tags: put_described(archive, entry, target, tags, pick=True)
 
     return [Found(tuple(tags), putting(entry)) for entry, tags in images.values()]
 
 
-def _put_described(
-    archive: Archive, entry: Descriptor, target: Target, tags: Sequence[str], depth: int = 0
+def put_described(
+    archive: Archive,
+    entry: Descriptor,
+    target: Target,
+    tags: Sequence[str],
+    *,
+    depth: int = 0,
+    pick: bool = False,
 ) -> Digest:
-    """A manifest and all that it names, what is below first."""
+    """A manifest of an archive and all that it names, what is below first; raises as `put_image`.
+
+    With `pick` it is the only platform that is there, where some are not.
+    """
     if depth > MAX_INDEX_DEPTH:
         raise Invalid(f"An image index may be at most {MAX_INDEX_DEPTH} deep.")
     payload = _file(archive, _place(entry.digest), MAX_MANIFEST_BYTES)
     if Digest.of(payload, entry.digest.algorithm) != entry.digest:
         raise Invalid(f"{entry.digest} is damaged: its bytes have another digest.")
     parsed = document.parse(payload, entry.media_type)
-    here = [child for child in parsed.children if _place(child.digest) in archive]
-    if depth == 0 and len(here) < len(parsed.children):
+    here = [child for child in parsed.children if pick and _place(child.digest) in archive]
+    if pick and len(here) < len(parsed.children):
         # docker save names all platforms of an image and holds the one it has
         real = [child for child in here if str(child.platform or "") != "unknown/unknown"]
         if len(real) == 1:
-            return _put_described(archive, real[0], target, tags, depth + 1)
+            return put_described(archive, real[0], target, tags, depth=depth + 1)
     for child in parsed.children:
-        _put_described(archive, child, target, (), depth + 1)
+        put_described(archive, child, target, (), depth=depth + 1)
     for blob in parsed.blobs:
-        if not blob.may_be_absent or _place(blob.digest) in archive:
+        with suppress(*([NotFound] if blob.may_be_absent else [])):
             _put_blob(archive, blob, target)
     return _put_manifest(payload, entry.media_type, entry.digest, target, tags)
 
