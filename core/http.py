@@ -190,6 +190,19 @@ def send(
     )
 
 
+def dial(
+    url: str, allow: Sequence[Network], deadlines: Deadlines
+) -> tuple[HTTPConnection, str, str]:
+    """A connection for one request that takes its time (core.download), checked as for `send`;
+    with the path to ask for and the Host header. Raises a subclass of OutboundError."""
+    target, ends_at = _parse(url), time.monotonic() + deadlines.total_s
+    places = _places(target, allow, deadlines.total_s)
+    connection, _ = _connect(target, places, deadlines, ends_at, None)
+    connection.timeout = deadlines.read_s
+    connection.sock.settimeout(deadlines.read_s)
+    return connection, target.path, target.host_header
+
+
 def _parse(url: str) -> _Target:
     shape = _SHAPE.match(url)
     if shape is None:

@@ -7,15 +7,12 @@ and reported by `notes`.
 from __future__ import annotations
 
 import ipaddress
-import json
 import os
 import re
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
@@ -24,13 +21,13 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from hubsite.config_signin import SignInConfig
+from hubsite import config_docs, config_sources
+from hubsite.config_file import ConfigError
+from hubsite.config_signin import MAIL_SCHEMES, SignInConfig
+from hubsite.config_sources import Origin
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-
-
-class ConfigError(SystemExit):
-    """A value that stops the start; the message is one line a problem."""
+__all__ = ["BASE_DIR", "Config", "ConfigError", "Origin", "load", "notes", "origins", "reference"]
 
 
 class Config(SignInConfig, BaseSettings):
@@ -44,8 +41,15 @@ class Config(SignInConfig, BaseSettings):
         use_attribute_docstrings=True,
     )
 
-    role: Literal["hub"] = "hub"
-    """What this process is; only the whole hub for now."""
+    role: Literal["hub", "standalone"] = "hub"
+    """What this process is: `hub` is everything; `standalone` is a registry (`/v1`, `/v2`) without
+    accounts, pages and REST API, see docs/scenarios.md."""
+    standalone_passwords: Path | None = None
+    """Who may use a `standalone` registry: a file as `htpasswd -B` makes it (bcrypt or Argon2). A
+    change of the file counts at once."""
+    standalone_open: bool = False
+    """Let everybody push, pull and delete in a `standalone` registry that has no passwords and that
+    other machines can reach."""
     bind: str = "127.0.0.1:5000"
     """Address and port to listen on."""
     external_url: str = "http://localhost:5000"
@@ -78,9 +82,12 @@ class Config(SignInConfig, BaseSettings):
     repositories_per_hour: int = Field(default=30, ge=1)
     """How many repositories one person may make by hand in an hour; pushes make any number."""
     email_url: str = "console:"
-    """Where mail goes: `console:` prints it, `smtp://user:password@host:port` sends it."""
+    """Where mail goes: `console:` prints it, `smtp://user:password@host:port` sends it;
+    `smtp+starttls://` encrypts the connection once it stands, `smtps://` from the start."""
     email_from: str = "hub@localhost"
     """The sender of mail."""
+    error_mail_to: list[str] = []
+    """Addresses that are told of unexpected errors by mail, at most one in a minute."""
 
     database_url: str = ""
     """`sqlite:///path` (default, under the data folder) or `postgres://user:password@host/name`."""
@@ -111,9 +118,9 @@ class Config(SignInConfig, BaseSettings):
     """The longest life of an access token in days, also of one that asks for no end; 0 for none."""
     token_services: list[str] = []
     """Other registries to sign tokens for, by the `service` name in their configuration."""
-    v1: Literal["search", "images"] = "images"
+    v1: Literal["search", "images", "push"] = "images"
     """How much of the registry API of 2013 is served under /v1: `search` for `docker search` and
-    signing in only, `images` for pulling and changing tags as well."""
+    signing in only, `images` for pulling and changing tags as well, `push` for pushing too."""
     max_blob_bytes: int = Field(default=20 * 1024**3, ge=1)
     """The largest blob."""
     upload_lifetime_s: int = Field(default=24 * 3600, ge=1)
@@ -164,6 +171,13 @@ class Config(SignInConfig, BaseSettings):
             raise ValueError("must begin with http:// or https://")
         return value.rstrip("/")
 
+    @field_validator("email_url")
+    @classmethod
+    def _mail(cls, value: str) -> str:
+        if value != "console:" and not value.startswith(MAIL_SCHEMES):
+            raise ValueError("must be console:, smtp://…, smtp+starttls://… or smtps://…")
+        return value
+
     @field_validator("webhook_allow_networks")
     @classmethod
     def _networks(cls, value: list[str]) -> list[str]:
@@ -198,21 +212,20 @@ class Config(SignInConfig, BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Environment, `…_FILE` secrets, YAML file, names of the 2015 registry; first one wins."""
+        gathered = config_sources.gather(cls.model_fields)
         return (
             init_settings,
             env_settings,
-            _Values(settings_cls, _from_secret_files()),
-            _Values(settings_cls, _from_yaml()),
-            _Values(settings_cls, _from_legacy()),
+            _Values(settings_cls, gathered.secrets),
+            _Values(settings_cls, gathered.file_values),
+            _Values(settings_cls, gathered.old.values),
         )
 
 
-FROM_FILES = (
-    *("secret_key", "encryption_keys", "admin_password", "database_url", "broker_url", "oidc"),
-    *("github_client_secret", "gitlab_client_secret", "google_client_secret"),
-    *("bitbucket_client_secret", "ldap_bind_password"),
+_SECRET = (
+    *("SECRET", "PASSWORD", "KEY", "DATABASE_URL", "BROKER_URL", "EMAIL_URL", "OIDC"),
+    "STORAGE_OPTIONS",
 )
-_SECRET = ("SECRET", "PASSWORD", "KEYS", "DATABASE_URL", "BROKER_URL", "EMAIL_URL", "OIDC")
 
 
 class _Values(PydanticBaseSettingsSource):
@@ -229,101 +242,16 @@ class _Values(PydanticBaseSettingsSource):
         return self._values
 
 
-LEGACY: dict[str, tuple[str, str, Callable[[str], Any]]] = {
-    "STORAGE_PATH": ("HUB_STORAGE_OPTIONS", "storage_options", lambda v: {"root": v}),
-    "SQLALCHEMY_INDEX_DATABASE": ("HUB_DATABASE_URL", "database_url", lambda v: v),
-}
-LEGACY_IGNORED = {
-    "SETTINGS_FLAVOR": "one file holds one set of values; name another file with HUB_CONFIG",
-    "SEARCH_BACKEND": "search is built in and uses the hub's own database",
-    "STANDALONE": "roles are chosen with HUB_ROLE",
-    "STORAGE_REDIRECT": "redirects follow from the store",
-}
-
-
 def notes() -> list[str]:
-    """One line for each name of the 2015 registry, or unknown name, found in the environment."""
-    lines = [
-        f"{old} is understood; its name today is {new}"
-        for old, (new, _, _) in LEGACY.items()
-        if os.environ.get(old)
-    ]
-    lines += [f"{name}: no such setting, see docs/settings.md" for name in _unknown_names()]
-    old_ones = ((old, why) for old, why in LEGACY_IGNORED.items() if old in os.environ)
-    lines += [f"{old} has no effect: {why}" for old, why in old_ones]
-    if os.environ.get("DOCKER_REGISTRY_CONFIG"):
-        lines.append("DOCKER_REGISTRY_CONFIG is understood; its name today is HUB_CONFIG")
-    return lines
+    """One line for each name of the 2015 registry, or unknown name, that was found."""
+    fields = Config.model_fields
+    return config_sources.notes(fields, config_sources.gather(fields))
 
 
-def _from_legacy() -> dict[str, Any]:
-    return {
-        key: change(os.environ[old])
-        for old, (_, key, change) in LEGACY.items()
-        if os.environ.get(old)
-    }
-
-
-def _from_secret_files() -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name in FROM_FILES:
-        path = os.environ.get(f"HUB_{name.upper()}_FILE")
-        if not path:
-            continue
-        try:
-            text = Path(path).read_text().strip()
-        except OSError as error:
-            raise ConfigError(f"HUB_{name.upper()}_FILE: {path}: {error.strerror}") from error
-        except UnicodeDecodeError as error:
-            raise ConfigError(f"HUB_{name.upper()}_FILE: {path}: not UTF-8 text") from error
-        found[name] = _parsed(name, text)
-    return found
-
-
-def _parsed(name: str, text: str) -> Any:
-    """A list of keys has one a line; what is JSON in the environment is JSON in a file."""
-    if name == "encryption_keys":
-        return text.splitlines()
-    if name != "oidc":
-        return text
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise ConfigError("HUB_OIDC_FILE: must hold JSON") from error
-
-
-def _from_yaml() -> dict[str, Any]:
-    path = os.environ.get("HUB_CONFIG") or os.environ.get("DOCKER_REGISTRY_CONFIG")
-    if not path:
-        return {}
-    try:
-        document = yaml.safe_load(Path(path).read_text())
-    except OSError as error:
-        raise ConfigError(f"HUB_CONFIG: {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"HUB_CONFIG: {path} is not YAML: {reason}") from error
-    if document is None:
-        return {}
-    if not isinstance(document, dict):
-        raise ConfigError(f"HUB_CONFIG: {path}: expected a map of settings")
-    return document
-
-
-def sources() -> dict[str, str]:
-    """Where the value of each field comes from: the first that has one wins."""
-    found = dict.fromkeys(Config.model_fields, "default")
-    found |= dict.fromkeys(_from_legacy(), "old name")
-    found |= dict.fromkeys(_from_yaml(), "file")
-    found |= {n: "secret file" for n in FROM_FILES if os.environ.get(f"HUB_{n.upper()}_FILE")}
-    return found | {n: "environment" for n in found if os.environ.get(f"HUB_{n.upper()}")}
-
-
-def _unknown_names() -> list[str]:
-    known = {f"HUB_{name.upper()}" for name in Config.model_fields} | {"HUB_CONFIG"}
-    known |= {f"HUB_{name.upper()}_FILE" for name in FROM_FILES}
-    names = [name for name in os.environ if name.startswith("HUB_") and name not in known]
-    return [name for name in names if not name.startswith("HUB_TEST_")]
+def origins() -> dict[str, Origin]:
+    """Where the value of each setting comes from."""
+    fields = Config.model_fields
+    return config_sources.origins(fields, config_sources.gather(fields))
 
 
 def load() -> Config:
@@ -331,17 +259,22 @@ def load() -> Config:
     try:
         return Config()
     except ValidationError as error:
-        lines = []
-        for problem in error.errors():
-            if not problem["loc"]:  # two settings that do not go together
-                lines.append(problem["msg"].removeprefix("Value error, "))
-                continue
-            key = "HUB_" + "__".join(str(part) for part in problem["loc"]).upper()
-            shown = _shown(key, problem["input"])
-            lines.append(f"{key}: found {shown}: {problem['msg']}")
-        raise ConfigError("\n".join(lines)) from error
+        where = origins()
+        raise ConfigError("\n".join(_line(one, where) for one in error.errors())) from error
     except SettingsError as error:
         raise ConfigError(_not_json(str(error))) from error
+
+
+def _line(problem: Any, where: dict[str, Origin]) -> str:
+    message = problem["msg"].removeprefix("Value error, ")
+    if not problem["loc"]:  # two settings that do not go together
+        return str(message)
+    key = "HUB_" + "__".join(str(part) for part in problem["loc"]).upper()
+    origin = where.get(str(problem["loc"][0]))
+    place = f" ({origin.detail})" if origin and origin.kind in ("file", "old name") else ""
+    if problem["type"] == "extra_forbidden":
+        message = "no such setting, see docs/settings.md"
+    return f"{key}: found {_shown(key, problem['input'])}{place}: {message}"
 
 
 def _not_json(message: str) -> str:
@@ -362,28 +295,8 @@ def _shown(key: str, value: object) -> str:
 
 
 def reference() -> str:
-    """docs/settings.md: every setting with its default and meaning."""
-    lines = [
-        "# Settings",
-        "",
-        "Environment variables win over the YAML file named by `HUB_CONFIG` (same names in lower",
-        "case without `HUB_`), which wins over the defaults. Lists and maps in the environment",
-        "are JSON. `HUB_SECRET_KEY`, `HUB_ENCRYPTION_KEYS`, `HUB_ADMIN_PASSWORD`,",
-        "`HUB_DATABASE_URL`, `HUB_BROKER_URL`, `HUB_OIDC`, `HUB_LDAP_BIND_PASSWORD` and each",
-        "`HUB_…_CLIENT_SECRET` may come from a file named by the same name with `_FILE` at the",
-        "end. A bad value stops the start with one line. `_s` is seconds, `_bytes` is bytes.",
-        "",
-        "| name | default | what it does |",
-        "|---|---|---|",
-    ]
-    # Signing in last, the longest part.
-    for name in sorted(Config.model_fields, key=SignInConfig.model_fields.__contains__):
-        field = Config.model_fields[name]
-        default = "./data" if name == "data_dir" else field.default
-        shown = "" if default in ("", None) else f"`{default}`"
-        meaning = " ".join((field.description or "").split())
-        lines.append(f"| `HUB_{name.upper()}` | {shown} | {meaning} |")
-    return "\n".join(lines) + "\n"
+    """docs/settings.md: every setting with its default and meaning, and every old name."""
+    return config_docs.settings_page(Config.model_fields, last=SignInConfig.model_fields)
 
 
 def main() -> None:

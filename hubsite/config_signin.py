@@ -10,6 +10,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+MAIL_SCHEMES = ("smtp://", "smtp+starttls://", "smtps://")
+
 
 class OidcProvider(BaseModel):
     """A place people sign in at with OpenID Connect."""
@@ -123,7 +125,7 @@ class SignInConfig(BaseModel):
     @property
     def verifies_email(self) -> bool:
         """Whether new accounts have to confirm their address."""
-        sends = str(getattr(self, "email_url", "")).startswith(("smtp://", "smtps://"))
+        sends = str(getattr(self, "email_url", "")).startswith(MAIL_SCHEMES)
         return self.email_verification == "mandatory" or (
             self.email_verification == "auto" and sends
         )

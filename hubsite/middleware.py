@@ -19,7 +19,6 @@ from core.address import client_address
 from core.errors import HubError, NotFound, Unauthenticated, status_of
 from core.logs import request_id
 from events.types import Origin, origin
-from hubsite.roles import REGISTRY_PREFIXES, REGISTRY_URLCONF
 from repos.errors import Moved
 
 Next = Callable[[HttpRequest], HttpResponseBase]
@@ -58,7 +57,7 @@ class RegistryLane:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not _is_registry(request.path_info):
             return self.get_response(request)
-        match = get_resolver(REGISTRY_URLCONF).resolve(request.path_info)
+        match = get_resolver(settings.ROLE.registry).resolve(request.path_info)
         request.resolver_match = match
         response: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
         return response
@@ -136,7 +135,7 @@ def _repository_of(request: HttpRequest) -> str:
 
 
 def _is_registry(path: str) -> bool:
-    return any(path == p or path.startswith(f"{p}/") for p in REGISTRY_PREFIXES)
+    return any(path == p or path.startswith(f"{p}/") for p in settings.ROLE.prefixes)
 
 
 def _to_login(request: HttpRequest) -> HttpResponse:

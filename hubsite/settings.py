@@ -6,10 +6,12 @@ import secrets
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from hubsite import config, signin
+from hubsite import config, roles, signin
+from hubsite.config_signin import MAIL_SCHEMES
 
 HUB = config.load()
-HUB_SOURCES = config.sources()
+HUB_ORIGINS = config.origins()
+ROLE = roles.choose(HUB)
 BASE_DIR = config.BASE_DIR
 VERSION = "0.1.0"
 
@@ -129,7 +131,8 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "hubsite.middleware.HubErrorMiddleware",
 ]
-ROOT_URLCONF = "hubsite.urls"
+MIDDLEWARE = list(ROLE.middleware) or MIDDLEWARE
+ROOT_URLCONF = ROLE.rest
 WSGI_APPLICATION = "hubsite.wsgi.application"
 APPEND_SLASH = False
 TEMPLATES = [
@@ -229,7 +232,7 @@ X_FRAME_OPTIONS = "DENY"
 
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = HUB.email_from
-if HUB.email_url.startswith(("smtp://", "smtps://")):
+if HUB.email_url.startswith(MAIL_SCHEMES):
     _mail = urlsplit(HUB.email_url)
     EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     EMAIL_HOST = _mail.hostname or "localhost"
@@ -237,6 +240,8 @@ if HUB.email_url.startswith(("smtp://", "smtps://")):
     EMAIL_HOST_USER = unquote(_mail.username or "")
     EMAIL_HOST_PASSWORD = unquote(_mail.password or "")
     EMAIL_USE_SSL = _mail.scheme == "smtps"
+    EMAIL_USE_TLS = _mail.scheme == "smtp+starttls"
+    EMAIL_TIMEOUT = 20
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
@@ -285,15 +290,25 @@ SPECTACULAR_SETTINGS = {
 
 CELERY_BROKER_URL = "hubdb://" if HUB.broker_url == "embedded" else HUB.broker_url
 
+_handlers: dict[str, Any] = {
+    "stderr": {"class": "logging.StreamHandler", "formatter": "line"},
+}
+if HUB.error_mail_to:
+    _handlers["mail"] = {
+        "class": "core.logs.MailHandler",
+        "level": "ERROR",
+        "formatter": "line",
+        "to": HUB.error_mail_to,
+    }
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"()": "core.logs.LineFormatter"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": HUB.log_level.upper()},
+    "handlers": _handlers,
+    "root": {"handlers": list(_handlers), "level": HUB.log_level.upper()},
     "loggers": {
         "django.request": {"level": "ERROR"},
         "django.server": {"level": "WARNING"},
     },
 }
-SILENCED_SYSTEM_CHECKS: list[str] = []
+SILENCED_SYSTEM_CHECKS = list(ROLE.silenced)

@@ -84,13 +84,18 @@ def parse_image_id(body: bytes) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _diffs(config: Mapping[str, Any], layers: Sequence[str]) -> Sequence[str]:
+def claimed_diffs(config: Mapping[str, Any], layers: int) -> list[str] | None:
+    """What a config says its layers unpack to, root first; None unless it does for each."""
     rootfs = config.get("rootfs")
     claimed = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
-    if not isinstance(claimed, list) or len(claimed) != len(layers):
-        return layers
+    if not isinstance(claimed, list) or len(claimed) != layers:
+        return None
     diffs = [diff for diff in claimed if isinstance(diff, str) and _DIFF.fullmatch(diff)]
-    return diffs if len(diffs) == len(layers) else layers
+    return diffs if len(diffs) == layers else None
+
+
+def _diffs(config: Mapping[str, Any], layers: Sequence[str]) -> Sequence[str]:
+    return claimed_diffs(config, len(layers)) or layers
 
 
 def _hex(digest: str) -> str:

@@ -38,11 +38,6 @@ class Content:
     config: ManifestBlob
     layers: tuple[ManifestBlob, ...]
 
-    @property
-    def top_id(self) -> str:
-        """The id of the image."""
-        return top_id(self.config.digest)
-
     def blob(self, position: int) -> Blob:
         """The stored layer at a position."""
         link = self.layers[position].link
@@ -58,15 +53,18 @@ class TaggedImage:
     moved_at: datetime
     manifest_id: int
     content: Content
+    image_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an image was found: a layer of a manifest."""
+    """Where an image was found: a layer of a manifest; `chosen` if the id is one that its client
+    gave it, which in another repository may mean another image."""
 
     repository: Repository
     content: Content
     position: int
+    chosen: bool = False
 
     @property
     def is_top(self) -> bool:
@@ -75,7 +73,7 @@ class Place:
 
 
 def list_tagged(repository: Repository, name: str = "") -> list[TaggedImage]:
-    """Tags that old clients can use, or the one of a `name`, by name. Three queries."""
+    """Tags that old clients can use, or the one of a `name`, by name. Four queries."""
     tags = Tag.objects.filter(repository=repository)
     if name:
         tags = tags.filter(name=name)
@@ -84,11 +82,13 @@ def list_tagged(repository: Repository, name: str = "") -> list[TaggedImage]:
     children = _faces_of_indexes(pointed)
     wanted = Manifest.objects.filter(Q(pk__in=pointed) | Q(parents__parent__in=pointed))
     contents = {c.manifest_id: c for c in _contents(_parts(wanted.values("pk")))}
+    given = _chosen_tops(contents.values())
     found = []
     for tag, moved_at, manifest_id in named:
         content = contents.get(children.get(manifest_id, manifest_id))
         if content is not None:
-            found.append(TaggedImage(tag, moved_at, manifest_id, content))
+            image_id = given.get(content.manifest_id) or top_id(content.config.digest)
+            found.append(TaggedImage(tag, moved_at, manifest_id, content, image_id))
     return found
 
 
@@ -104,7 +104,7 @@ def find_tag_target(repository: Repository, image_id: str) -> Manifest | None:
 
     What is tagged already comes first, so that copying a tag keeps all its platforms.
     """
-    tagged = [t for t in list_tagged(repository) if t.content.top_id == image_id]
+    tagged = [t for t in list_tagged(repository) if t.image_id == image_id]
     if tagged:
         newest = max(tagged, key=lambda t: t.moved_at)
         return Manifest.objects.filter(pk=newest.manifest_id).first()
@@ -131,7 +131,8 @@ def find_anywhere(
     holders = list(_holders(principal, image_id, within))
     if principal.is_limited:
         holders = [r for r in holders if r.is_public or "pull" in principal.token_actions(r.path)]
-    return _places(holders, image_id, newest_first=False) if holders else []
+    places = _places(holders, image_id, newest_first=False) if holders else []
+    return [place for place in places if not place.chosen] or places
 
 
 def known_ids(manifest_ids: Iterable[int]) -> dict[int, tuple[str, ...]]:
@@ -153,6 +154,20 @@ def client_of(repository: Repository, tag: TaggedImage) -> str:
         occurred_at__range=(tag.moved_at - _RECORDED_WITHIN, tag.moved_at + _RECORDED_WITHIN),
     ).order_by("-id")
     return rows.values_list("client", flat=True).first() or ""
+
+
+def sent(place: Place, image_id: str) -> LegacyImage | None:
+    """What was pushed under a chosen id, as it was sent."""
+    rows = LegacyImage.objects.filter(manifest=place.content.manifest_id, position=place.position)
+    return rows.filter(image_id=image_id, chosen=True).first() if place.chosen else None
+
+
+def _chosen_tops(contents: Iterable[Content]) -> dict[int, str]:
+    """Chosen ids of whole images by manifest. One query."""
+    last = {content.manifest_id: len(content.layers) - 1 for content in contents}
+    rows = LegacyImage.objects.filter(manifest__in=[*last], chosen=True)
+    found = rows.values_list("manifest_id", "position", "image_id")
+    return {key: image_id for key, position, image_id in found if position == last[key]}
 
 
 def _holders(
@@ -177,18 +192,16 @@ def _places(holders: Sequence[Repository], image_id: str, *, newest_first: bool)
     )
     order = "-pk" if newest_first else "pk"
     keys = list(here.order_by(order).values_list("pk", flat=True).distinct()[:_CANDIDATES])
-    positions = dict(
-        LegacyImage.objects.filter(image_id=image_id, manifest__in=keys).values_list(
-            "manifest_id", "position"
-        )
-    )
+    known = LegacyImage.objects.filter(image_id=image_id, manifest__in=keys)
+    rows = known.values_list("manifest_id", "position", "chosen")
+    positions = {key: (position, chosen) for key, position, chosen in rows}
     contents = {content.manifest_id: content for content in _contents(_parts(keys))}
     found = []
     for key in keys:
         content = contents.get(key)
         if content is not None:
-            position = positions.get(key, len(content.layers) - 1)
-            found.append(Place(repositories[content.repository_id], content, position))
+            position, chosen = positions.get(key, (len(content.layers) - 1, False))
+            found.append(Place(repositories[content.repository_id], content, position, chosen))
     return found
 
 

@@ -173,11 +173,16 @@ class LegacyImage(models.Model):
     """The id by which the registry API of 2013 knows one layer of an image (oci.legacy).
 
     Derived, so that an id leads back to its image; written when an image is first read that way.
+    One that was pushed that way is `chosen`: it keeps the id its client gave it, the document as it
+    was sent and the checksum of both.
     """
 
     manifest = models.ForeignKey(Manifest, models.CASCADE, related_name="legacy_images")
     position = models.PositiveIntegerField()  # of the layer, 0 at the root
     image_id = models.CharField(max_length=64)
+    chosen = models.BooleanField(default=False)
+    document = models.BinaryField(default=bytes)
+    checksum = models.CharField(max_length=DIGEST_CHARS, blank=True)
 
     class Meta:
         constraints = [
@@ -187,6 +192,57 @@ class LegacyImage(models.Model):
 
     def __str__(self) -> str:
         return self.image_id
+
+
+class LegacyPush(models.Model):
+    """A push by the registry API of 2013, from the index's token to its end.
+
+    `announced` are the ids its client named at the start, no others are taken; `awaited` the tags
+    it named that are still to come.
+    """
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    repository = models.ForeignKey(Repository, models.CASCADE, related_name="legacy_pushes")
+    announced = models.JSONField(default=list)
+    awaited = models.JSONField(default=list)
+    started_by_id = models.BigIntegerField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return str(self.uuid)
+
+
+class LegacyPushImage(models.Model):
+    """One image of such a push: a document, then a layer, then a checksum that is right.
+
+    Its layer is a blob of the push's repository, named by `digest`; `diff_id` is the digest of what
+    it unpacks to, `checksum` that of the document and the layer as they came.
+    """
+
+    class State(models.TextChoices):
+        OPENED = "opened"
+        LOADED = "loaded"
+        COMPLETE = "complete"
+
+    push = models.ForeignKey(LegacyPush, models.CASCADE, related_name="images")
+    image_id = models.CharField(max_length=64)
+    parent_id = models.CharField(max_length=64, blank=True)
+    document = models.BinaryField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.OPENED)
+    digest = models.CharField(max_length=DIGEST_CHARS, blank=True)
+    size = models.BigIntegerField(default=0)
+    media_type = models.CharField(max_length=255, blank=True)
+    diff_id = models.CharField(max_length=DIGEST_CHARS, blank=True)
+    checksum = models.CharField(max_length=DIGEST_CHARS, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["push", "image_id"], name="legacy_push_image"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.state} {self.image_id}"
 
 
 class Tag(models.Model):

@@ -19,6 +19,7 @@ from registry.models import (
     Blob,
     BlobLink,
     DiscardedObject,
+    LegacyPush,
     Manifest,
     ManifestBlob,
     ManifestChild,
@@ -26,7 +27,7 @@ from registry.models import (
     TagMove,
     UploadSession,
 )
-from registry.services import uploads
+from registry.services import legacy_push, uploads
 from registry.services.abandoned import drop_abandoned
 from registry.services.check import list_strays, without_row
 from registry.services.grace import after_untag, discard_deadline, stray_deadline
@@ -45,6 +46,7 @@ def collect() -> dict[str, int]:
     """One round over everything that is due; returns how many of each were dropped."""
     return {
         "uploads": uploads.expire(),
+        "legacy pushes": legacy_push.expire(),
         "abandoned": drop_abandoned(),
         "repositories": purge_repositories(),
         "manifests": review_manifests(),
@@ -219,6 +221,7 @@ def _purge(repository: Repository) -> bool:
     for session in UploadSession.objects.filter(repository=repository):
         with suppress(UploadUnknown):  # another round was faster
             uploads.cancel(session)
+    LegacyPush.objects.filter(repository=repository).delete()
     with transaction.atomic():
         _lock(repository.pk)
         Tag.objects.filter(repository=repository).delete()

@@ -180,6 +180,21 @@ def put_blob(
         raise
 
 
+def put_unnamed(
+    repository: Repository, body: Iterable[bytes], *, recheck: Recheck = no_recheck
+) -> Blob:
+    """A whole blob of which nobody has said the digest; raises what `body` raises."""
+    key = object_key(str(uuid.uuid4()), uuid.uuid4().hex)
+    reader = HashingReader(body, "sha256", settings.HUB.max_blob_bytes)
+    _rest_database()
+    get_store().put(key, reader)
+    try:
+        return _commit(repository, Digest("sha256", reader.hexdigest()), key, recheck)
+    except BaseException:
+        _discard_now(key)
+        raise
+
+
 def cancel(session: UploadSession) -> None:
     """Forget an upload and its bytes; a finished one is UploadUnknown."""
     _drop(session)

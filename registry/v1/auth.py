@@ -7,21 +7,32 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.http import HttpRequest
 
+from accounts.selectors import find_renamed
 from accounts.types import Principal
 from core.address import client_address
 from core.errors import Denied
 from oci.names import RepositoryName
+from registry.models import LegacyPush
+from registry.services import legacy_push
 from registry.services.locking import Recheck
 from registry.v1.errors import AuthorizationRequired, RepositoryAbsent
 from registry.v1.tokens import IndexToken, read
 from repos.models import Repository
-from repos.permissions import Action, decide, find_moved, find_visible
+from repos.permissions import Action, decide, find_moved, find_visible, may_create
 from repos.services.aliases import note_use
 from repos.services.refusals import note_refusal
-from tokens.verify import NOBODY, Grant, read_authorization
+from repos.services.repositories import get_or_create_repository
+from tokens.gate import find_namespace, read_authorization
+from tokens.verify import NOBODY, Grant
 
-# What an index token must be for, by method.
-_ACCESS = {"GET": "read", "HEAD": "read", "DELETE": "delete"}
+# What an index token must be for, by method, and the actions that it then reaches.
+_READS = ("read", "write")
+_ACCESS = {"GET": _READS, "HEAD": _READS, "PUT": ("write",), "DELETE": ("delete",)}
+_REACHES: dict[str, tuple[Action, ...]] = {
+    "read": ("see", "pull"),
+    "write": ("see", "pull", "push"),
+    "delete": ("see", "pull", "delete", "administer"),
+}
 _READING = ("see", "pull")
 _LIMITED_BY = {"see": "pull", "pull": "pull", "push": "push", "delete": "delete"}
 
@@ -32,6 +43,7 @@ class Caller:
 
     grant: Grant = NOBODY
     token: IndexToken | None = None
+    push: LegacyPush | None = None
 
     @property
     def principal(self) -> Principal:
@@ -51,7 +63,8 @@ class Caller:
         """Whether the credential itself reaches this, which was asked for by `path`; the role is
         asked separately."""
         if self.token is not None:
-            return (self.token.path, self.token.repository_id) == (repository.path, repository.pk)
+            same = (self.token.path, self.token.repository_id) == (repository.path, repository.pk)
+            return same and action in _REACHES[self.token.access]
         if self.grant.access is None:
             return True
         wanted = _LIMITED_BY.get(action)
@@ -86,9 +99,9 @@ def read_caller(request: HttpRequest, *, any_token: bool = False) -> Caller:
     scheme, _, value = header.partition(" ")
     if scheme.lower() == "token":
         token = read(value)
-        if not any_token and token.access != _ACCESS.get(request.method or ""):
+        if not any_token and token.access not in _ACCESS.get(request.method or "", ()):
             raise AuthorizationRequired
-        return Caller(token=token)
+        return Caller(token=token, push=_push_of(token))
     address = client_address(request.META, settings.HUB.trusted_proxies)
     return Caller(read_authorization(header, address=address))
 
@@ -128,6 +141,55 @@ def enter(
     if not caller.covers(repository, action, str(path)):
         raise AuthorizationRequired
     return Access(repository, caller)
+
+
+def enter_new(request: HttpRequest, name: str) -> Access:
+    """`enter` to push, where a first push makes the repository: by whom, and how it is seen then,
+    is decided as for /v2."""
+    try:
+        return enter(request, name, "push", index=True)
+    except RepositoryAbsent:
+        path, caller = RepositoryName.parse(name), read_caller(request)
+    principal = caller.principal
+    namespace = find_namespace(path.namespace, make=True)
+    renamed = find_renamed(path.namespace) if namespace is None else None
+    if renamed is not None and may_create(principal, renamed):
+        raise Denied(f"{path.namespace} is now {renamed.name}; push there")
+    if namespace is None or not may_create(principal, namespace):
+        raise RepositoryAbsent
+    if caller.token is not None or "push" not in principal.token_actions(str(path)):
+        raise RepositoryAbsent
+    if caller.grant.access is not None and not caller.grant.covers(str(path), "push"):
+        raise RepositoryAbsent
+    repository = get_or_create_repository(namespace, path.name, actor=principal.actor)
+    if not decide(principal, "push", repository).allowed:  # it was there all along, hidden
+        raise RepositoryAbsent
+    return Access(repository, caller)
+
+
+def enter_push(caller: Caller) -> tuple[LegacyPush, Access]:
+    """The push that a request without a repository's name belongs to, by its token, and the right
+    to go on with it; raises AuthorizationRequired, RepositoryAbsent, Denied."""
+    token, push = caller.token, caller.push
+    if token is None or push is None:
+        raise AuthorizationRequired
+    repository = find_visible(token.principal, token.path)
+    if repository is None or repository.pk != token.repository_id:
+        raise RepositoryAbsent
+    if not decide(token.principal, "push", repository).allowed:
+        raise Denied("your right to do this was taken away meanwhile")
+    push.repository = repository
+    return push, Access(repository, caller)
+
+
+def _push_of(token: IndexToken) -> LegacyPush | None:
+    """The push of a token for one; raises AuthorizationRequired if it has ended."""
+    if not token.push:
+        return None
+    push = legacy_push.find(token.push, token.repository_id, token.principal.user_id)
+    if push is None:
+        raise AuthorizationRequired
+    return push
 
 
 def _find_moved(principal: Principal, path: str, action: Action) -> Repository | None:

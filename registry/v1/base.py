@@ -26,12 +26,21 @@ class LegacyView(BareView):
     """Handlers get `self.plain`, the request as it came."""
 
     always_on = False  # else HUB_V1 decides
+    pushing: tuple[str, ...] = ()  # methods that are there with HUB_V1=push only
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Refuse what is switched off."""
         super().initial(request, *args, **kwargs)
         if not self.always_on and settings.HUB.v1 == "search":
             raise NotFound("the old registry API is switched off here; use /v2")
+        if settings.HUB.v1 != "push" and request.method in self.pushing:
+            raise MethodNotAllowed(request.method)
+
+    @property
+    def allowed_methods(self) -> list[str]:
+        """What is offered, which is less where pushing is switched off."""
+        off = () if settings.HUB.v1 == "push" else self.pushing
+        return [method for method in super().allowed_methods if method not in off]
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         """Headers of every answer, errors included."""
@@ -56,15 +65,15 @@ class LegacyView(BareView):
         """JSON with its length; what has nothing to say answers `true`."""
         return errors.json_response(body, self.plain, status=status)
 
-    def small_body(self) -> bytes:
+    def small_body(self, limit: int = MAX_BODY_BYTES) -> bytes:
         """The body of a request that sets something; raises TooLarge."""
-        if (content_length(self.plain) or 0) > MAX_BODY_BYTES:
-            raise TooLarge(f"the body may be at most {MAX_BODY_BYTES} bytes")
+        if (content_length(self.plain) or 0) > limit:
+            raise TooLarge(f"the body may be at most {limit} bytes")
         pieces, size = [], 0
         for piece in RequestBody(self.plain):
             size += len(piece)
-            if size > MAX_BODY_BYTES:
-                raise TooLarge(f"the body may be at most {MAX_BODY_BYTES} bytes")
+            if size > limit:
+                raise TooLarge(f"the body may be at most {limit} bytes")
             pieces.append(piece)
         return b"".join(pieces)
 

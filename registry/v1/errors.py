@@ -49,10 +49,17 @@ class ImageAbsent(NotFound):
         super().__init__("Image not found")
 
 
+class ChecksumMissing(HubError):
+    """A client that sends none that could be compared."""
+
+    code = "CHECKSUM_MISSING"
+
+
 def render(error: Exception, request: HttpRequest) -> HttpResponse:
     """Status, body and headers for an error; anything unknown is a 500 with the text hidden."""
     known = _known(error)
-    response = json_response({"error": known.message}, request, status=status_of(known))
+    status = 412 if isinstance(known, ChecksumMissing) else status_of(known)
+    response = json_response({"error": known.message}, request, status=status)
     response["Cache-Control"] = "no-store"
     if isinstance(known, Unauthenticated):
         response["WWW-Authenticate"] = CHALLENGE

@@ -11,10 +11,12 @@ from rest_framework.request import Request
 from accounts.selectors import find_namespace
 from core.errors import Invalid
 from oci.legacy import is_image_id
-from oci.names import RepositoryName
+from oci.names import RepositoryName, is_tag
+from oci.strict import JsonInvalid, read_json
 from registry import legacy
+from registry.services import legacy_push
 from registry.services.legacy import identify
-from registry.v1.auth import Access, enter, read_caller
+from registry.v1.auth import Access, enter, enter_new, read_caller
 from registry.v1.base import LegacyView
 from registry.v1.errors import AuthorizationRequired, RepositoryAbsent
 from registry.v1.tokens import issue
@@ -24,21 +26,49 @@ from repos.services.repositories import delete_repository, update_repository
 
 ENDPOINTS = "X-Docker-Endpoints"
 TOKEN = "X-Docker-Token"  # noqa: S105 - a header's name
+MAX_LIST_BYTES = 1024 * 1024
+_MAX_VALUES = 50_000
 
 
 class RepositoryView(LegacyView):
-    """`/v1/repositories/<name>/`."""
+    """`/v1/repositories/<name>/`: where a push begins."""
+
+    pushing = ("PUT",)
+
+    def put(self, request: Request, name: str) -> HttpResponse:
+        """Makes the repository if it is not there; its token is for this push alone."""
+        access = enter_new(self.plain, name)
+        ids, tags = _announced(self.small_body(MAX_LIST_BYTES))
+        push = ""
+        if _wants_token(self, access):
+            actor = access.caller.principal.actor
+            push = str(legacy_push.start(access.repository, ids, tags, actor=actor).uuid)
+        return _with_token(self, access, "write", self.answer(""), push)
 
     def delete(self, request: Request, name: str) -> HttpResponse:
         return delete(self, name)
 
 
 class ImagesView(LegacyView):
-    """`/v1/repositories/<name>/images`: where a pull begins, and what makes a token good."""
+    """`/v1/repositories/<name>/images`: where a pull begins, where a push ends, and what makes a
+    token good."""
+
+    pushing = ("PUT",)
 
     def get(self, request: Request, name: str) -> HttpResponse:
         access = enter(self.plain, name, "pull", index=True)
         return _with_token(self, access, "read", self.answer(_images(access.repository)))
+
+    def put(self, request: Request, name: str) -> HttpResponse:
+        """The push is over. What its client says of checksums was proven layer by layer."""
+        access = enter(self.plain, name, "push", index=True)
+        _list_in(self.small_body(MAX_LIST_BYTES))
+        push = access.caller.push
+        if push is not None:
+            legacy_push.finish(push)
+        else:
+            legacy_push.finish_all(access.repository, actor=access.caller.principal.actor)
+        return _empty()
 
     def delete(self, request: Request, name: str) -> HttpResponse:
         """Deletes nothing; gives the token to delete with."""
@@ -117,14 +147,21 @@ def _bearer_of(view: LegacyView, name: str) -> Access:
     return access
 
 
-def _with_token(
-    view: LegacyView, access: Access, kind: str, response: HttpResponse
-) -> HttpResponse:
-    """The headers of the index; a token only if one is asked for, and not in exchange for one."""
-    response[ENDPOINTS] = settings.EXTERNAL_HOST
+def _wants_token(view: LegacyView, access: Access) -> bool:
+    """Whether one is asked for, and not in exchange for one."""
     caller = access.caller
-    if view.plain.headers.get(TOKEN) and caller.token is None and caller.grant.access is None:
-        text = issue(caller.principal, access.repository, kind)
+    return (
+        bool(view.plain.headers.get(TOKEN)) and caller.token is None and caller.grant.access is None
+    )
+
+
+def _with_token(
+    view: LegacyView, access: Access, kind: str, response: HttpResponse, push: str = ""
+) -> HttpResponse:
+    """The headers of the index, and the token if there is to be one."""
+    response[ENDPOINTS] = settings.EXTERNAL_HOST
+    if _wants_token(view, access):
+        text = issue(access.caller.principal, access.repository, kind, push)
         response[TOKEN] = text
         response["WWW-Authenticate"] = f"Token {text}"
     if not access.repository.is_public or TOKEN in response:
@@ -135,10 +172,39 @@ def _with_token(
 def _images(repository: Repository) -> list[dict[str, str]]:
     """Each tag's image, then everything they are built on."""
     tagged = legacy.list_tagged(repository)
-    tops = [{"id": image.content.top_id, "Tag": image.name} for image in tagged]
+    tops = [{"id": image.image_id, "Tag": image.name} for image in tagged]
     ids = identify(repository, [image.content for image in tagged])
     lower = dict.fromkeys(image_id for some in ids.values() for image_id in reversed(some[:-1]))
     return [*tops, *({"id": image_id} for image_id in lower)]
+
+
+def _list_in(body: bytes) -> list[Any]:
+    """The body as a JSON list; raises Invalid."""
+    try:
+        found = read_json(body, most_values=_MAX_VALUES, most_depth=8)
+    except JsonInvalid as error:
+        raise Invalid("Error Decoding JSON") from error
+    if not isinstance(found, list):
+        raise Invalid("Invalid data: a list of images is needed")
+    return found
+
+
+def _announced(body: bytes) -> tuple[list[str], list[str]]:
+    """The ids and tags a push begins with; raises Invalid."""
+    ids, tags = [], []
+    for entry in _list_in(body):
+        image_id = entry.get("id") if isinstance(entry, dict) else None
+        if not isinstance(image_id, str) or not is_image_id(image_id):
+            raise Invalid("Invalid data: each image has an id of 64 lower-case hex digits")
+        ids.append(image_id)
+        tag = entry.get("Tag") or ""
+        if tag and not (isinstance(tag, str) and is_tag(tag)):
+            raise Invalid(f"Invalid tag name: {str(tag)[:128]}")
+        if tag:
+            tags.append(tag)
+    if len({*ids}) > legacy_push.MAX_IMAGES:
+        raise Invalid(f"One push may have at most {legacy_push.MAX_IMAGES} images")
+    return ids, tags
 
 
 def _empty() -> HttpResponse:

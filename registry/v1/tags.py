@@ -13,6 +13,7 @@ from oci.legacy import is_image_id, parse_image_id
 from oci.names import is_tag
 from registry import legacy
 from registry.errors import ManifestUnknown
+from registry.services import legacy_tag
 from registry.services.manifests import put_manifest
 from registry.services.tags import delete_tag
 from registry.v1.auth import enter
@@ -45,7 +46,7 @@ class TagsView(LegacyView):
 
     def get(self, request: Request, name: str) -> HttpResponse:
         repository = enter(self.plain, name, "pull").repository
-        return self.answer({t.name: t.content.top_id for t in legacy.list_tagged(repository)})
+        return self.answer({t.name: t.image_id for t in legacy.list_tagged(repository)})
 
     def delete(self, request: Request, name: str) -> HttpResponse:
         return delete(self, name)
@@ -58,7 +59,7 @@ class TagView(LegacyView):
         found = legacy.find_tagged(enter(self.plain, name, "pull").repository, tag)
         if found is None:
             raise NotFound("Tag not found")
-        return self.answer(found.content.top_id)
+        return self.answer(found.image_id)
 
     def put(self, request: Request, name: str, tag: str) -> HttpResponse:
         access = enter(self.plain, name, "push")
@@ -67,7 +68,12 @@ class TagView(LegacyView):
         image_id = parse_image_id(self.small_body())
         if not image_id:
             raise Invalid("Invalid data")
-        manifest = None
+        push, manifest = access.caller.push, None
+        if push is not None and is_image_id(image_id):
+            push.repository = access.repository
+            actor, recheck = access.caller.principal.actor, access.recheck("push")
+            if legacy_tag.tag(push, tag, image_id, actor=actor, recheck=recheck) is not None:
+                return self.answer()
         if is_image_id(image_id):
             manifest = legacy.find_tag_target(access.repository, image_id)
         if manifest is None:

@@ -15,28 +15,30 @@ from registry.v1.errors import AuthorizationRequired
 from repos.models import Repository
 
 LIFETIME_S = 600
-_SALT = "registry.v1.tokens"
+PUSH_LIFETIME_S = 6 * 3600  # one token for a whole push; it ends with the push
+_SALT = "registry.v1.tokens/2"
 _PAIR = re.compile(r'(\w+)\s*[=:]\s*"?([^",\s]*)')
 MAX_CHARS = 2048
 
 
 @dataclass(frozen=True, slots=True)
 class IndexToken:
-    """What a token is for: a repository as it was then, and reading or deleting."""
+    """What a token is for: a repository as it was then, and reading, deleting or one push."""
 
     principal: Principal
     path: str
     repository_id: int
     access: str
+    push: str = ""
 
 
-def issue(principal: Principal, repository: Repository, access: str) -> str:
-    """A token's text; good for LIFETIME_S seconds."""
+def issue(principal: Principal, repository: Repository, access: str, push: str = "") -> str:
+    """A token's text; good for LIFETIME_S seconds, that of a push for PUSH_LIFETIME_S at most."""
     claims = [
         [principal.user_id, principal.username, principal.credential],
         [principal.token_id, principal.token_mark],
         [repository.path, repository.pk],
-        access,
+        [access, push],
     ]
     signature = signing.dumps(claims, salt=_SALT).replace(":", ".")
     return f'signature={signature},repository="{repository.path}",access={access}'
@@ -49,9 +51,11 @@ def read(text: str) -> IndexToken:
     """
     pairs = dict(_PAIR.findall(text[:MAX_CHARS]))
     try:
-        person, credential, (path, key), access = signing.loads(
-            pairs.get("signature", "").replace(".", ":"), salt=_SALT, max_age=LIFETIME_S
-        )
+        signature = pairs.get("signature", "").replace(".", ":")
+        claims = signing.loads(signature, salt=_SALT, max_age=PUSH_LIFETIME_S)
+        person, credential, (path, key), (access, push) = claims
+        if not push:
+            signing.loads(signature, salt=_SALT, max_age=LIFETIME_S)
     except signing.BadSignature as error:
         raise AuthorizationRequired from error
     if (pairs.get("repository"), pairs.get("access")) != (path, access):
@@ -61,4 +65,4 @@ def read(text: str) -> IndexToken:
     known = Principal(
         user_id=user_id, username=username, credential=kind, token_id=token_id, token_mark=mark
     )
-    return IndexToken(refresh(known), path, key, access)
+    return IndexToken(refresh(known), path, key, access, push)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from django.urls import re_path
 
 from registry.v1.base import UnknownView
-from registry.v1.images import AncestryView, ImageJsonView, LayerView
+from registry.v1.images import AncestryView, ChecksumView, ImageJsonView, LayerView
 from registry.v1.ping import PingView
 from registry.v1.repositories import (
     AuthView,
@@ -30,6 +30,7 @@ urlpatterns = [
     re_path(rf"{_IMAGE}json/?\Z", ImageJsonView.as_view()),
     re_path(rf"{_IMAGE}ancestry/?\Z", AncestryView.as_view()),
     re_path(rf"{_IMAGE}layer/?\Z", LayerView.as_view()),
+    re_path(rf"{_IMAGE}checksum/?\Z", ChecksumView.as_view()),
     re_path(rf"{_NAME}tags/(?P<tag>[^/]+)/json/?\Z", TagFactsView.as_view()),
     re_path(rf"{_NAME}tags/(?P<tag>[^/]+)/?\Z", TagView.as_view()),
     re_path(rf"{_NAME}tags/?\Z", TagsView.as_view()),

@@ -16,6 +16,7 @@ from core.errors import Denied, Invalid, NotFound, Unauthenticated
 from registry.v1.auth import read_caller
 from registry.v1.base import LegacyView
 from registry.v1.errors import AuthorizationRequired
+from tokens.gate import has_accounts
 
 TAKEN = "Username or email already exists"  # clients compare, and then try to sign in
 
@@ -31,7 +32,7 @@ class UsersView(LegacyView):
         return self.answer("OK")
 
     def post(self, request: Request) -> HttpResponse:
-        if settings.HUB.signup != "open":
+        if settings.HUB.signup != "open" or not has_accounts():
             self.closed()
         try:
             values = self.json_object("Invalid JSON")

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
-from accounts.selectors import find_namespace, find_renamed
+from accounts.selectors import find_renamed
 from core.address import client_address
 from core.errors import Conflict, Denied, HubError, Unauthenticated
 from core.memo import Recall
@@ -20,7 +20,8 @@ from repos.models import Repository
 from repos.permissions import Action, decide, find_moved, find_visible, may_create
 from repos.services.refusals import note_refusal
 from repos.services.repositories import get_or_create_repository
-from tokens.verify import Grant, read_authorization
+from tokens.gate import find_namespace, read_authorization
+from tokens.verify import Grant
 
 DECISIONS = 1024
 _WANTED = {"pull": "pull", "push": "pull,push", "delete": "delete"}
@@ -75,7 +76,7 @@ def authorise(request: HttpRequest, name: str, action: Action, *, create: bool =
         if not create:
             raise
     grant = read_grant(request)
-    namespace = find_namespace(path.namespace)
+    namespace = find_namespace(path.namespace, make=True)
     if namespace is None or not may_create(grant.principal, namespace):
         raise _hidden(grant, f"repository:{name}:{_WANTED[action]}")
     try:

@@ -24,7 +24,7 @@ from core.logs import request_id
 from oci.scope import parse_scopes
 from registry.errors import InUse, ManifestBlobUnknown, UploadRangeWrong
 from registry.v2.headers import upload_headers
-from tokens.challenge import bearer
+from tokens.gate import challenge
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ def _add_headers(response: HttpResponse, error: HubError, name: str) -> None:
     if isinstance(error, Unauthenticated):
         scopes = error.scopes if isinstance(error, Challenge) else ()
         reason = error.error if isinstance(error, Challenge) else "invalid_token"
-        response["WWW-Authenticate"] = bearer(scopes, reason)
+        response["WWW-Authenticate"] = challenge(scopes, reason)
     if isinstance(error, UploadRangeWrong):
         for key, value in upload_headers(name, error.upload, error.offset).items():
             response[key] = value

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from hubsite.roles import REGISTRY_PREFIXES
+from hubsite.roles import HUB
 from tests.matrix import routes_pages, routes_registry, routes_rest
 from tests.matrix.rules import NEEDS, STATUS, UNSAFE, Caller, Surface, reason, verdict
 from tests.matrix.table import FILL, METHODS, Row, cells, fill_pattern, rows_of
@@ -137,7 +137,7 @@ def unlisted(world: World, surface: Surface, pattern: str) -> Iterator[str]:
 def _plain_answer(world: World, caller: Caller, method: str, address: str) -> int:
     surface = "page" if caller.how == "session" else "rest"
     ask_plain = {"page": world.page, "rest": world.rest, "registry": world.registry}
-    if address.startswith(REGISTRY_PREFIXES):
+    if address.startswith(HUB.prefixes):
         surface = "registry"
     with undone():
         return status_of(ask_plain[surface](caller, method, address))

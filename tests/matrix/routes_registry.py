@@ -134,6 +134,11 @@ ROWS: list[Row] = with_heads(
         _one("GET", rf"{_IMAGE}json/?\Z", "anyone", 404, f"v1/images/{_ID}/json"),
         _one("GET", rf"{_IMAGE}ancestry/?\Z", "anyone", 404, f"v1/images/{_ID}/ancestry"),
         _one("GET", rf"{_IMAGE}layer/?\Z", "anyone", 404, f"v1/images/{_ID}/layer"),
+        # Images are pushed with the index's own tokens alone.
+        *(
+            _one("PUT", rf"{_IMAGE}{what}/?\Z", "anyone", 401, f"v1/images/{_ID}/{what}")
+            for what in ("json", "layer", "checksum")
+        ),
         _v1("GET", "tags/(?P<tag>[^/]+)/json", "see", at="tags/1/json"),
         _v1("GET", "tags/(?P<tag>[^/]+)", "see", at="tags/1"),
         _v1("PUT", "tags/(?P<tag>[^/]+)", "push", 400, at="tags/1"),
@@ -141,6 +146,7 @@ ROWS: list[Row] = with_heads(
         _v1("GET", "tags", "see"),
         _v1("DELETE", "tags", "administer"),
         _v1("GET", "images", "see", note=" of the index"),
+        _v1("PUT", "images", "push", 400),
         _v1("DELETE", "images", "administer", 204),
         _v1("GET", "json", "see"),
         _v1("GET", "properties", "see"),
@@ -154,6 +160,7 @@ ROWS: list[Row] = with_heads(
             at=f"layer/{_ID}/access",
             note=" of the index",
         ),
+        _v1("PUT", "", "push", 400),
         _v1("DELETE", "", "administer"),
         _one("*", r"^v1(?:/.*)?\Z", "anyone", 404, "v1/nothing/here", but=_of_all(404)),
     ]

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.urls import URLResolver, get_resolver
 
-from hubsite.roles import REGISTRY_URLCONF
+from hubsite.roles import HUB
 from tests.matrix.rules import (
     COLUMNS,
     FARTHER,
@@ -146,7 +146,7 @@ def all_patterns() -> dict[Surface, list[str]]:
     return {
         "page": [p for p in whole if not p.startswith("api/") or p == "api/docs"],
         "rest": [p for p in whole if p.startswith("api/") and p != "api/docs"],
-        "registry": patterns_of(REGISTRY_URLCONF),
+        "registry": patterns_of(HUB.registry),
     }
 
 

@@ -412,6 +412,7 @@ def quiet(folder: Path) -> Iterator[None]:
     values = {
         "storage_options": {"root": folder / "store"},
         "webhook_allow_networks": ["127.0.0.0/8"],
+        "v1": "push",
     }
     hub = settings.HUB.model_copy(update=values)
     with pytest.MonkeyPatch.context() as patch, override_settings(HUB=hub):

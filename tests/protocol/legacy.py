@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,7 @@ import urllib3
 from tests.hub import Person, RunningHub
 from tests.images import Image
 
+Body = bytes | Iterable[bytes]
 AGENT = "docker/1.5.0 go/go1.3.3 git-commit/a8a31ef kernel/3.13.0-Generic os/linux arch/AMD64"
 
 
@@ -39,14 +41,14 @@ class LegacyClient:
         basic = self.person.basic if self.person else {}
         return self._send(self.hub.host, method, path, {**basic, **(headers or {})}, body)
 
-    def registry(self, method: str, path: str, body: bytes = b"", **headers: str) -> Any:
+    def registry(self, method: str, path: str, body: Body = b"", **headers: str) -> Any:
         """Ask the registry the index named, with the index's token; the decoded answer."""
         answer = self.raw(method, path, body, **headers)
         assert answer.status == 200, (path, answer.status, answer.data)
         return json.loads(answer.data)
 
     def raw(
-        self, method: str, path: str, body: bytes = b"", **headers: str
+        self, method: str, path: str, body: Body = b"", **headers: str
     ) -> urllib3.BaseHTTPResponse:
         """The same, whatever comes back."""
         sent = {"Authorization": f"Token {self.token}", **headers}
@@ -83,7 +85,7 @@ class LegacyClient:
         return pulled
 
     def _send(
-        self, host: str, method: str, path: str, headers: dict[str, str], body: bytes
+        self, host: str, method: str, path: str, headers: dict[str, str], body: Body
     ) -> urllib3.BaseHTTPResponse:
         return self.hub.http.request(
             method,

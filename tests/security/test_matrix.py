@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from hubsite.roles import REGISTRY_URLCONF
+from hubsite.roles import HUB
 from registry.models import Blob, BlobLink, Manifest, Tag, UploadSession
 from repos.models import Repository
 from tests.images import digest_of
@@ -124,7 +124,7 @@ def walk(patterns: Any) -> Iterator[tuple[str, set[str]]]:
 
 
 def test_az01_every_address_and_method_is_in_the_matrix() -> None:
-    found = list(walk(get_resolver(REGISTRY_URLCONF).url_patterns))
+    found = list(walk(get_resolver(HUB.registry).url_patterns))
     known = [(pattern, methods) for pattern, (_, methods) in {**ROUTES, **LEGACY}.items()]
     assert [route for route in found if route[0] not in LEGACY] == known[: len(ROUTES)]
     assert [route for route in found if route[0] in LEGACY] == known[len(ROUTES) :]

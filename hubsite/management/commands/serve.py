@@ -24,7 +24,10 @@ from accounts.services.signup import ensure_library
 from core.errors import HubError
 from hubsite import config
 from hubsite.config import ConfigError
+from hubsite.standalone import ensure_operator
 from hubsite.supervisor import Child, Supervisor, say
+from registry.services import journal
+from tokens.gate import has_accounts
 from tokens.services import current_keys
 
 LOOPBACK = '["127.0.0.0/8","::1/128"]'
@@ -101,9 +104,12 @@ def prepare() -> None:
     except DatabaseError as error:
         raise ConfigError(f"HUB_DATABASE_URL: {' '.join(str(error).split())}") from error
     ensure_library()
-    current_keys()  # made once here, so that no two processes each make a first one
-    collect_static()
-    create_administrator()
+    if has_accounts():
+        current_keys()  # made once here, so that no two processes each make a first one
+        collect_static()
+        create_administrator()
+    else:
+        ensure_operator()
     connections.close_all()
 
 
@@ -158,7 +164,7 @@ def child_environment() -> tuple[dict[str, str], list[str]]:
     # The C library otherwise keeps the 19 MiB of a password hash for each thread that made one.
     environment.setdefault("MALLOC_MMAP_THRESHOLD_", str(256 * 1024))
     lines = config.notes()
-    if "webhook_allow_networks" not in hub.model_fields_set:
+    if has_accounts() and "webhook_allow_networks" not in hub.model_fields_set:
         environment["HUB_WEBHOOK_ALLOW_NETWORKS"] = LOOPBACK
         lines.append(
             "Webhooks may reach loopback addresses on this machine; "
@@ -171,7 +177,20 @@ def child_environment() -> tuple[dict[str, str], list[str]]:
             f"HUB_EXTERNAL_URL: not set, so links and logins use {hub.external_url} "
             f"although port {port} answers."
         )
+    lines += unknown_content()
     return environment, lines
+
+
+def unknown_content() -> list[str]:
+    """A line if the journal in the store is of another database, or of one that was lost."""
+    ours = journal.is_ours()
+    connections.close_all()
+    if ours:
+        return []
+    return [
+        "The store holds repositories that this database may not know. Stop now and run: "
+        "manage.py rebuild; the collector deletes what no row names."
+    ]
 
 
 def children() -> list[Child]:
@@ -205,13 +224,23 @@ def greet(lines: list[str]) -> None:
     hub = settings.HUB
     host = settings.EXTERNAL_HOST
     insecure = "" if settings.HTTPS else " --dest-tls-verify=false"
+    for line in lines:
+        say(line)
+    if not has_accounts():
+        say(
+            f"\nRegistry {settings.VERSION} is ready at {hub.external_url}, standalone "
+            f"(Ctrl-C stops it)\n\n"
+            f"  1. Push an image skopeo copy --all{insecure} oci:FOLDER:1.0 "
+            f"docker://{host}/NAMESPACE/app:1.0\n"
+            f"  2. Find it       docker search {host}/app\n"
+            f"  3. Look          curl {hub.external_url}/v2/_catalog\n"
+        )
+        return
     first = (
         f"Sign up       {hub.external_url}/accounts/signup/"
         if hub.signup == "open"
         else f"Sign in       {hub.external_url}/accounts/login/"
     )
-    for line in lines:
-        say(line)
     say(
         f"\nHub {settings.VERSION} is ready at {hub.external_url} (Ctrl-C stops it)\n\n"
         f"  1. {first}\n"

@@ -2,30 +2,11 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
-from hubsite import config
-from hubsite.config import LEGACY_IGNORED, Config, ConfigError, load, notes
+from hubsite.config import Config, ConfigError, load, notes
 
-
-@pytest.fixture(autouse=True)
-def _bare(monkeypatch):
-    """No settings but those of the test."""
-    for name in list(os.environ):
-        if name.startswith("HUB_") or name in (*config.LEGACY, *LEGACY_IGNORED):
-            monkeypatch.delenv(name)
-    monkeypatch.delenv("DOCKER_REGISTRY_CONFIG", raising=False)
-
-
-@pytest.fixture
-def env(monkeypatch):
-    def env(**values: str) -> None:
-        for name, value in values.items():
-            monkeypatch.setenv(name, value)
-
-    return env
+pytestmark = pytest.mark.usefixtures("bare_environment")
 
 
 def refused() -> list[str]:
@@ -78,6 +59,7 @@ BAD = {
     "HUB_LOG_LEVEL": "loud",
     "HUB_TRUSTED_PROXIES": "-1",
     "HUB_SIGNUP": "sometimes",
+    "HUB_EMAIL_URL": "mailto:x",
     "HUB_BROKER_URL": "ftp://x",
     "HUB_STORAGE": "tape",
     "HUB_WEB_WORKERS": "0",
@@ -203,24 +185,6 @@ def test_an_unknown_variable_is_noted_and_does_not_stop_the_start(env):
     env(HUB_WEB_WROKERS="3", HUB_TEST_DATA="x")
     assert load().web_workers == 2
     assert notes() == ["HUB_WEB_WROKERS: no such setting, see docs/settings.md"]
-
-
-def test_names_of_the_2015_registry_are_understood_and_noted(env, tmp_path):
-    env(STORAGE_PATH="/registry")
-    assert load().storage_options == {"root": "/registry"}
-    assert notes() == ["STORAGE_PATH is understood; its name today is HUB_STORAGE_OPTIONS"]
-    file = tmp_path / "hub.yaml"
-    file.write_text("web_workers: 5")
-    env(DOCKER_REGISTRY_CONFIG=str(file))
-    assert load().web_workers == 5
-    assert "DOCKER_REGISTRY_CONFIG is understood; its name today is HUB_CONFIG" in notes()
-
-
-@pytest.mark.parametrize("name", LEGACY_IGNORED)
-def test_old_names_without_effect_say_why(env, name):
-    env(**{name: "x"})
-    (line,) = notes()
-    assert line.startswith(f"{name} has no effect: ")
 
 
 @pytest.mark.parametrize(

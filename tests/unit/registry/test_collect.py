@@ -63,6 +63,7 @@ def test_each_round_tells_how_many_of_what_it_dropped(repository, no_grace):
     UploadSession.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     assert collect.collect() == {
         "uploads": 1,
+        "legacy pushes": 0,
         "abandoned": 0,
         "repositories": 0,
         "manifests": 0,
