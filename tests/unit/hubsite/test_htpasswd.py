@@ -13,7 +13,9 @@ BCRYPT = f"$2y$05${SALT}E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"  # of U*U, by crypt_blo
 ARGON2 = PasswordHasher(time_cost=1, memory_cost=64).hash("U*U")
 
 
-@pytest.mark.parametrize("hashed", [BCRYPT, BCRYPT.replace("$2y$", "$2b$"), ARGON2])
+@pytest.mark.parametrize(
+    "hashed", [BCRYPT, BCRYPT.replace("$2y$", "$2b$"), ARGON2], ids=["2y", "2b", "argon2"]
+)
 def test_a_hash_is_of_its_password_and_of_no_other(hashed, tmp_path):
     file = tmp_path / "passwords"
     file.write_text(f"# ours\n\nann:{hashed}\n")
