@@ -174,6 +174,24 @@ def test_elements_of_spdx_3_may_be_inside_others_and_packages_are_of_three_class
     assert found.created == "2026-01-02T03:04:05Z"
 
 
+def test_what_spdx_3_leaves_out_is_looked_for_elsewhere_and_never_made_up():
+    whole = spdx3()
+    context = whole["@context"]
+    created = [one for one in whole["@graph"] if one["type"] in ("CreationInfo", "Tool")]
+    nameless = [
+        {"type": "software_Package", "name": "p"},  # nothing can name it
+        licensed("hasDeclaredLicense", expression("MIT"), subject={}),
+        licensed("hasDeclaredLicense", expression("MIT"), subject=""),
+    ]
+    for more in ([], [{"type": "SpdxDocument", "creationInfo": "urn:gone"}]):
+        found = parse_sbom(as_json({"@context": context, "@graph": [*nameless, *more, *created]}))
+        assert found.packages == (Package("p"),)
+        assert (found.form, found.created) == ("SPDX 3.0.1", "2026-01-02T03:04:05Z")
+        assert (found.name, found.tools) == ("", ("syft-1.0",))
+    found = parse_sbom(as_json({"@context": context}))
+    assert found == Sbom("SPDX 3", "", "", (), (), 0)
+
+
 @pytest.mark.parametrize(
     "make",
     [
