@@ -247,6 +247,8 @@ urlpatterns = [
     _below("/collaborators/<account:username>", people.CollaboratorView, "collaborator"),
     _below("/comments/<int:id>/hidden", comments.HiddenView, "comment-hidden"),
     _below("/comments/<int:id>", comments.CommentView, "comment"),
+    _below("/deleted-tags/<int:id>/restore", registry.RestoreTagView, "deleted-tag-restore"),
+    _below("/deleted-tags", registry.DeletedTagsView, "deleted-tags"),
     _below("/tags/<tag:tag>/history", registry.TagHistoryView, "tag-history"),
     _below("/tags/<tag:tag>/rollback", registry.TagRollbackView, "tag-rollback"),
     _below("/tags/<tag:tag>", registry.TagView, "tag"),

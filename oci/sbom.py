@@ -1,7 +1,7 @@
-"""Bills of materials: the packages an SPDX 2 or CycloneDX document lists, bare or attested.
+"""Bills of materials: the packages an SPDX or CycloneDX document lists, bare or attested.
 
-SPDX 2.3, *Package information*; CycloneDX 1.6, *components*. What does not fit is left out: a
-document from outside must not be able to break a page.
+SPDX 2.3, *Package information*; CycloneDX 1.6, *components*; SPDX 3 see oci.spdx3. What does not
+fit is left out: a document from outside must not be able to break a page.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from oci import spdx3
 from oci.statement import dict_of, find_statement, list_of, read_document, text_of
 from oci.strict import JsonInvalid
 
 SPDX = "application/spdx+json"
+SPDX_3 = spdx3.MEDIA_TYPE
 CYCLONEDX = "application/vnd.cyclonedx+json"
 MAX_PACKAGES = 20_000
 MAX_TOOLS = 10
@@ -61,7 +63,9 @@ def sbom_of(document: Any) -> Sbom:
         return _spdx(bill)
     if bill.get("bomFormat") == "CycloneDX":
         return _cyclonedx(bill)
-    raise JsonInvalid("is neither SPDX 2 nor CycloneDX")
+    if spdx3.is_spdx3(bill):
+        return _spdx3(bill)
+    raise JsonInvalid("is neither SPDX nor CycloneDX")
 
 
 def search(bill: Sbom, text: str) -> list[Package]:
@@ -108,6 +112,30 @@ def _spdx_package(value: Any) -> Package | None:
         version=text_of(entry.get("versionInfo")),
         licence=next((licence for licence in licences if licence not in _UNSAID), ""),
         purl=next(purls, ""),
+    )
+
+
+def _spdx3(bill: dict[str, Any]) -> Sbom:
+    graph = spdx3.read_graph(bill)
+    about = spdx3.about_of(graph)
+    licences = spdx3.licences_of(graph, unsaid=_UNSAID, most=MAX_LICENCES)
+    found = [
+        Package(
+            name=text_of(element.get("name")),
+            version=text_of(element.get("software_packageVersion")),
+            licence=licences.get(spdx3.id_of(element), ""),
+            purl=spdx3.purl_of(element),
+        )
+        for element in graph.of_type(*spdx3.PACKAGES)
+        if text_of(element.get("name"))
+    ]
+    return Sbom(
+        form=f"SPDX {text_of(about.version, 10) or 3}",
+        name=about.name,
+        created=text_of(about.created, 64),
+        tools=tuple(about.tools[:MAX_TOOLS]),
+        packages=_sorted(found),
+        total=len(found),
     )
 
 

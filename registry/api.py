@@ -18,8 +18,9 @@ from registry.errors import ManifestUnknown
 from registry.history import clients_of, target_of
 from registry.models import Tag, TagMove
 from registry.selectors import get_tag_row, platforms_of, tag_rows
-from registry.services.retag import roll_back
+from registry.services.retag import retag, roll_back
 from registry.services.tags import delete_tag
+from registry.services.undo import list_deleted, undo_deletions
 from repos.access import Access, enter
 from repos.models import Repository
 from repos.permissions import require
@@ -93,6 +94,82 @@ class TagMoveSerializer(serializers.Serializer[TagMove]):
         return clients.get(row.pk, "")
 
 
+class DeletedTagSerializer(serializers.Serializer[TagMove]):
+    id = serializers.IntegerField(source="pk")
+    name = serializers.CharField()
+    digest = serializers.CharField(source="manifest.digest")
+    media_type = serializers.CharField(source="manifest.media_type")
+    size_bytes = serializers.IntegerField(source="manifest.total_size")
+    deleted_at = serializers.DateTimeField(source="at")
+    deleted_by = serializers.CharField(source="actor_name")
+    keep_until = serializers.DateTimeField(help_text="Until then it can be restored.")
+    current_digest = serializers.CharField(
+        source="current",
+        allow_null=True,
+        help_text="What has the name by now; restoring needs `replace` then.",
+    )
+
+
+class RestoreTagSerializer(StrictSerializer):
+    replace = serializers.BooleanField(
+        default=False, help_text="Also if the name means something else by now."
+    )
+
+
+class DeletedTagsView(HubView):
+    @describe(
+        TAG,
+        "Deleted tags that can be restored, newest first, for whoever may push",
+        operation="deleted_tag_list",
+        rows=DeletedTagSerializer,
+    )
+    def get(self, request: Request, namespace: str, name: str) -> Response:
+        access = enter(request, f"{namespace}/{name}", "push")
+        page = page_by_id(list_deleted(access.repository), **self.paging())
+        return self.answer_page(page, DeletedTagSerializer)
+
+
+class RestoreTagView(HubView):
+    @describe(
+        TAG,
+        "Restore a deleted tag where it was; webhooks are told as of a push",
+        operation="deleted_tag_restore",
+        body=RestoreTagSerializer,
+        answer=TagSerializer,
+    )
+    def post(self, request: Request, namespace: str, name: str, id: int) -> Response:
+        access = enter(request, f"{namespace}/{name}", "push")
+        (tag,) = undo_deletions(
+            access.repository,
+            [id],
+            actor=access.principal.actor,
+            replace=self.read(RestoreTagSerializer)["replace"],
+            recheck=access.recheck("push"),
+        )
+        return _answer(access, tag)
+
+
+class RetagSerializer(StrictSerializer):
+    digest = serializers.CharField(
+        max_length=140, required=False, help_text="An image of this repository."
+    )
+    replace = serializers.BooleanField(
+        default=True, help_text="false refuses to move a tag that names another image."
+    )
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """With `from`, which cannot be the name of an attribute."""
+        help_text = "A tag of this repository, instead of a digest."
+        named = serializers.CharField(max_length=128, required=False, help_text=help_text)
+        return {**super().get_fields(), "from": named}
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """One of the two; raises ValidationError."""
+        if ("digest" in attrs) == ("from" in attrs):
+            raise serializers.ValidationError("Give a digest or the tag to take it from.")
+        return attrs
+
+
 class RollbackSerializer(StrictSerializer):
     digest = serializers.CharField(max_length=140, help_text="Where the tag was before.")
 
@@ -139,6 +216,30 @@ class TagView(HubView):
     @describe(TAG, "A tag", operation="tag_read", answer=TagSerializer, public=True)
     def get(self, request: Request, namespace: str, name: str, tag: str) -> Response:
         access = enter(request, f"{namespace}/{name}")
+        return _answer(access, tag)
+
+    @describe(
+        TAG,
+        "Point a tag at an image that is already here; webhooks are told as of a push",
+        operation="tag_write",
+        body=RetagSerializer,
+        answer=TagSerializer,
+    )
+    def put(self, request: Request, namespace: str, name: str, tag: str) -> Response:
+        access = enter(request, f"{namespace}/{name}", "push")
+        values = self.read(RetagSerializer)
+        if "from" in values:
+            digest = _tag(access.repository, values["from"]).manifest.digest
+        else:
+            digest = str(Digest.parse(values["digest"]))
+        retag(
+            access.repository,
+            tag,
+            digest,
+            actor=access.principal.actor,
+            replace=values["replace"],
+            recheck=access.recheck("push"),
+        )
         return _answer(access, tag)
 
     @describe(TAG, "Delete a tag; other tags on the same image stay", operation="tag_delete")

@@ -18,7 +18,7 @@ from oci import manifest as document
 from oci.descriptor import Descriptor
 from oci.errors import ManifestInvalid, ManifestTooLarge
 from oci.provenance import SLSA
-from oci.sbom import CYCLONEDX, SPDX
+from oci.sbom import CYCLONEDX, SPDX, SPDX_3
 from oci.statement import DSSE, IN_TOTO
 from registry.models import Manifest, ManifestChild, Tag
 from registry.signers import (
@@ -38,7 +38,7 @@ MAX_PARTS = 20
 MAX_READ_BYTES = 64 * 1024
 OF_BUILDKIT = "vnd.docker.reference.digest"
 _PREDICATES = ("in-toto.io/predicate-type", "predicateType", "dev.sigstore.bundle.predicateType")
-_SBOMS = frozenset({SPDX, CYCLONEDX, "text/spdx+json"})
+_SBOMS = frozenset({SPDX, SPDX_3, CYCLONEDX, "text/spdx+json"})
 _SUFFIXES = (".sig", ".att", ".sbom")
 _SIGNING = (NOTATION, COSIGN, COSIGN_ARTIFACT)
 

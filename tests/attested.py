@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import datetime
+from collections.abc import Sequence
 from typing import Any
 
 from cryptography import x509
@@ -24,6 +25,7 @@ from tests.images import (
 IN_TOTO = "application/vnd.in-toto+json"
 EMPTY = "application/vnd.oci.empty.v1+json"
 SPDX_PREDICATE = "https://spdx.dev/Document"
+SPDX_3_PREDICATE = "https://spdx.dev/Document/v3"
 SLSA_ONE = "https://slsa.dev/provenance/v1"
 SLSA_ZERO = "https://slsa.dev/provenance/v0.2"
 
@@ -48,6 +50,59 @@ def spdx(*packages: tuple[str, str, str], **more: Any) -> dict[str, Any]:
         ],
         **more,
     }
+
+
+def spdx3(*packages: tuple[str, str, str], more: Sequence[Any] = ()) -> dict[str, Any]:
+    """An SPDX 3 document of (name, version, licence), and of `more` elements."""
+    made = "_:made"
+    graph: list[Any] = [
+        {
+            "type": "CreationInfo",
+            "@id": made,
+            "specVersion": "3.0.1",
+            "created": "2026-01-02T03:04:05Z",
+            "createdBy": ["urn:x:somebody"],
+            "createdUsing": ["urn:x:tool"],
+        },
+        {"type": "Person", "spdxId": "urn:x:somebody", "name": "Somebody"},
+        {"type": "Tool", "spdxId": "urn:x:tool", "creationInfo": made, "name": "syft-1.0"},
+        {
+            "type": "SpdxDocument",
+            "spdxId": "urn:x:document",
+            "creationInfo": made,
+            "name": "image",
+            "rootElement": ["urn:x:bill"],
+        },
+        {"type": "software_Sbom", "spdxId": "urn:x:bill", "creationInfo": made},
+    ]
+    for name, version, licence in packages:
+        package, expression = f"urn:x:package-{name}", f"urn:x:licence-{name}"
+        graph += [
+            {
+                "type": "software_Package",
+                "spdxId": package,
+                "creationInfo": made,
+                "name": name,
+                "software_packageVersion": version,
+                "software_packageUrl": f"pkg:deb/debian/{name}",
+            },
+            {
+                "type": "simplelicensing_LicenseExpression",
+                "spdxId": expression,
+                "creationInfo": made,
+                "simplelicensing_licenseExpression": licence,
+            },
+            {
+                "type": "Relationship",
+                "spdxId": f"urn:x:relation-{name}",
+                "creationInfo": made,
+                "relationshipType": "hasDeclaredLicense",
+                "from": package,
+                "to": [expression],
+            },
+        ]
+    context = "https://spdx.org/rdf/3.0.1/spdx-context.jsonld"
+    return {"@context": context, "@graph": [*graph, *more]}
 
 
 def cyclonedx(*packages: tuple[str, str, str], **more: Any) -> dict[str, Any]:

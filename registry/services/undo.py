@@ -18,6 +18,8 @@ from registry.services.locking import Recheck, lock_repository, no_recheck
 from registry.services.tags import move_tag
 from repos.models import Repository
 
+_MAX_KEY = 2**63 - 1  # SQLite fails at a larger number, also where it only compares
+
 
 def list_deleted(repository: Repository) -> QuerySet[TagMove]:
     """Deletions that can be undone, each name and manifest once, newest first.
@@ -59,8 +61,9 @@ def undo_deletions(
         row = lock_repository(repository)
         recheck(row)
         moves = TagMove.objects.select_related("manifest").defer("manifest__payload")
+        known = [key for key in keys if key <= _MAX_KEY]
         found = moves.filter(
-            repository=row, pk__in=keys, kind=TagMove.Kind.DELETE, keep_until__gt=timezone.now()
+            repository=row, pk__in=known, kind=TagMove.Kind.DELETE, keep_until__gt=timezone.now()
         )
         names = [_undo(row, move, actor, replace=replace) for move in found.order_by("pk")]
         if not names or len(names) < len(set(keys)):

@@ -40,7 +40,10 @@ from accounts.types import ANONYMOUS, Principal
 from events import wake
 from events.models import Event
 from events.types import SYSTEM
+from registry.models import Manifest
 from registry.services import pulls
+from registry.services.retag import retag
+from registry.services.tags import delete_tag
 from registry.v2 import auth
 from repos.models import (
     AccessRequest,
@@ -399,11 +402,18 @@ def _things(world: World, repository: Repository) -> Ids:
         "promotion": promotion.pk,
         "uid": delivery.uid,
         "request": request.pk,
+        "deleted_tag": _deleted_tag(repository, manifest),
     }
     if is_readable:
         comment = add_comment(repository, principal=principal_of(author), body="Works **well**.")
         ids["comment"] = comment.pk
     return ids
+
+
+def _deleted_tag(repository: Repository, manifest: Manifest) -> int:
+    """The id of the deletion of a tag that can still come back."""
+    retag(repository, "former", manifest.digest, actor=SYSTEM)
+    return delete_tag(repository, "former", actor=SYSTEM).pk
 
 
 @contextmanager

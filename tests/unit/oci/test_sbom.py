@@ -23,6 +23,7 @@ from tests.attested import (
     envelope,
     slsa,
     spdx,
+    spdx3,
 )
 from tests.attested import statement as attest
 from tests.images import as_json
@@ -43,13 +44,17 @@ CYCLONEDX_PREDICATE = "https://cyclonedx.org/bom"
 )
 @pytest.mark.parametrize(
     ("bill", "form", "kind"),
-    [(spdx(*TWO), "SPDX 2.3", "deb"), (cyclonedx(*TWO), "CycloneDX 1.6", "npm")],
-    ids=["spdx", "cyclonedx"],
+    [
+        (spdx(*TWO), "SPDX 2.3", "deb"),
+        (spdx3(*TWO), "SPDX 3.0.1", "deb"),
+        (cyclonedx(*TWO), "CycloneDX 1.6", "npm"),
+    ],
+    ids=["spdx", "spdx3", "cyclonedx"],
 )
 def test_packages_are_listed_by_name_however_the_document_is_wrapped(wrap, bill, form, kind):
     found = parse_sbom(as_json(wrap(bill)))
     assert (found.form, found.name, found.created) == (form, "image", "2026-01-02T03:04:05Z")
-    assert found.tools == ({"SPDX 2.3": "syft-1.0"}.get(form, "trivy 0.60"),)
+    assert found.tools == ("trivy 0.60" if kind == "npm" else "syft-1.0",)
     assert [(p.name, p.version, p.licence, p.kind) for p in found.packages] == [
         ("bash", "5.2", "GPL-3.0-or-later", kind),
         ("zlib", "1.3", "Zlib", kind),
@@ -75,9 +80,128 @@ def test_components_inside_components_are_packages_and_files_are_none():
     )
 
 
-def test_more_packages_than_are_listed_are_counted():
-    many = [{"name": f"p{n:06}"} for n in range(MAX_PACKAGES + 5)]
-    found = parse_sbom(as_json(spdx(packages=many)))
+def licensed(kind: str, *names: object, subject: object = "urn:p") -> dict[str, object]:
+    """That a package has licences, which are ids or elements."""
+    return {"type": "Relationship", "relationshipType": kind, "from": subject, "to": list(names)}
+
+
+def expression(text: object, name: str = "urn:l") -> dict[str, object]:
+    return {
+        "type": "simplelicensing_LicenseExpression",
+        "spdxId": name,
+        "simplelicensing_licenseExpression": text,
+    }
+
+
+@pytest.mark.parametrize(
+    ("more", "licence"),
+    [
+        ([], ""),
+        ([licensed("hasDeclaredLicense", "urn:l"), expression("MIT OR X11")], "MIT OR X11"),
+        ([{**licensed("hasDeclaredLicense"), "to": "urn:l"}, expression("MIT")], "MIT"),
+        ([licensed("hasDeclaredLicense", expression("MIT"))], "MIT"),
+        ([licensed("dependsOn", "urn:l"), expression("MIT")], ""),
+        ([licensed("hasDeclaredLicense", "urn:l", subject="urn:q"), expression("MIT")], ""),
+        ([licensed("hasDeclaredLicense", "urn:l", subject=["urn:p"]), expression("MIT")], "MIT"),
+        (
+            [
+                licensed("hasDeclaredLicense", "urn:l"),
+                licensed("hasConcludedLicense", "urn:m"),
+                expression("MIT"),
+                expression("Zlib", "urn:m"),
+            ],
+            "Zlib",
+        ),
+        (
+            [
+                licensed("hasDeclaredLicense", "urn:l"),
+                licensed("hasConcludedLicense", "urn:m"),
+                expression("MIT"),
+                expression("NOASSERTION", "urn:m"),
+            ],
+            "MIT",
+        ),
+        ([licensed("hasConcludedLicense", "https://spdx.org/licenses/MIT")], "MIT"),
+        ([licensed("hasConcludedLicense", "expandedlicensing_NoAssertionLicense")], ""),
+        (
+            [
+                licensed("hasDeclaredLicense", "urn:own", "https://spdx.org/licenses/0BSD"),
+                {"type": "expandedlicensing_CustomLicense", "spdxId": "urn:own", "name": "Ours"},
+            ],
+            "Ours, 0BSD",
+        ),
+        ([licensed("hasDeclaredLicense", *["urn:l"] * 5_000), expression("M" * 400)], None),
+    ],
+)
+def test_licences_of_spdx_3_come_through_relations(more, licence):
+    package = {"type": "software_Package", "spdxId": "urn:p", "name": "p"}
+    (found,) = parse_sbom(as_json(spdx3(more=[package, *more]))).packages
+    if licence is None:
+        assert len(found.licence) == statement.MAX_TEXT
+    else:
+        assert found == Package("p", licence=licence)
+
+
+def test_elements_of_spdx_3_may_be_inside_others_and_packages_are_of_three_classes():
+    purl = {"externalIdentifierType": "packageUrl", "identifier": "pkg:pypi/inner@1"}
+    cpe = {"externalIdentifierType": "cpe23", "identifier": "cpe:2.3:x"}
+    alone = {
+        "@context": ["https://spdx.org/rdf/3.1/spdx-context.jsonld"],
+        "type": "SpdxDocument",
+        "creationInfo": {
+            "type": "CreationInfo",
+            "created": "2026-01-02T03:04:05Z",
+            "createdBy": [
+                {"type": "SoftwareAgent", "name": "bot"},
+                {"type": "Person", "name": "Somebody"},
+            ],
+        },
+        "rootElement": [
+            {"type": "software_Package", "name": "inner", "externalIdentifier": [cpe, purl]},
+            {"type": "ai_AIPackage", "name": "model", "software_packageVersion": "2"},
+            {"type": "dataset_DatasetPackage", "name": "data"},
+            {"type": "software_File", "name": "/bin/sh"},
+            {"type": "software_Package", "software_packageVersion": "nameless"},
+        ],
+    }
+    found = parse_sbom(as_json(alone))
+    assert found.packages == (
+        Package("data"),
+        Package("inner", purl="pkg:pypi/inner@1"),
+        Package("model", "2"),
+    )
+    assert (found.form, found.name, found.tools) == ("SPDX 3", "inner", ("bot",))
+    assert found.created == "2026-01-02T03:04:05Z"
+
+
+def test_what_spdx_3_leaves_out_is_looked_for_elsewhere_and_never_made_up():
+    whole = spdx3()
+    context = whole["@context"]
+    created = [one for one in whole["@graph"] if one["type"] in ("CreationInfo", "Tool")]
+    nameless = [
+        {"type": "software_Package", "name": "p"},  # nothing can name it
+        licensed("hasDeclaredLicense", expression("MIT"), subject={}),
+        licensed("hasDeclaredLicense", expression("MIT"), subject=""),
+    ]
+    for more in ([], [{"type": "SpdxDocument", "creationInfo": "urn:gone"}]):
+        found = parse_sbom(as_json({"@context": context, "@graph": [*nameless, *more, *created]}))
+        assert found.packages == (Package("p"),)
+        assert (found.form, found.created) == ("SPDX 3.0.1", "2026-01-02T03:04:05Z")
+        assert (found.name, found.tools) == ("", ("syft-1.0",))
+    found = parse_sbom(as_json({"@context": context}))
+    assert found == Sbom("SPDX 3", "", "", (), (), 0)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda names: spdx(packages=[{"name": name} for name in names]),
+        lambda names: spdx3(more=[{"type": "software_Package", "name": name} for name in names]),
+    ],
+    ids=["spdx", "spdx3"],
+)
+def test_more_packages_than_are_listed_are_counted(make):
+    found = parse_sbom(as_json(make([f"p{n:06}" for n in range(MAX_PACKAGES + 5)])))
     assert len(found.packages) == MAX_PACKAGES
     assert found.total == MAX_PACKAGES + 5
 
@@ -104,6 +228,8 @@ def test_every_word_of_a_search_must_be_there(text, names):
         (b"\xff", "UTF-8"),
         (b"[]", "neither"),
         (b'{"spdxVersion": "SPDX-3.0"}', "neither"),
+        (b'{"@context": "https://schema.org", "@graph": []}', "neither"),
+        (b'{"@context": ["https://schema.org", 3, null, {}], "@graph": []}', "neither"),
         (b'{"bomFormat": "CycloneDX", "bomFormat": "CycloneDX"}', "twice"),
         (b'{"bomFormat": NaN}', "NaN"),
         (b'{"spdxVersion": "SPDX-2.3", "name": "\\u0000"}', "NUL"),
@@ -208,17 +334,59 @@ PACKAGES = st.lists(
 )
 
 
+# Ids that elements share, so that they name one another and themselves.
+NAMED = st.sampled_from(["urn:a", "urn:b"])
+ANY = NAMED | JUNK | st.lists(NAMED | JUNK, max_size=3)
+ELEMENTS = st.lists(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "type": st.sampled_from(
+                [
+                    *("SpdxDocument", "software_Sbom", "CreationInfo", "Relationship", "Tool"),
+                    *("software_Package", "simplelicensing_LicenseExpression", "SoftwareAgent"),
+                ]
+            )
+            | JUNK,
+            "spdxId": ANY,
+            "@id": ANY,
+            "relationshipType": st.sampled_from(["hasDeclaredLicense", "hasConcludedLicense"])
+            | JUNK,
+            "externalIdentifier": st.lists(
+                st.fixed_dictionaries(
+                    {"externalIdentifierType": st.just("packageUrl"), "identifier": JUNK}
+                ),
+                max_size=2,
+            )
+            | JUNK,
+            **dict.fromkeys(
+                (
+                    *("name", "from", "to", "creationInfo", "created", "createdBy"),
+                    *("createdUsing", "specVersion", "rootElement", "software_packageVersion"),
+                    *("software_packageUrl", "simplelicensing_licenseExpression"),
+                ),
+                ANY,
+            ),
+        },
+    ),
+    max_size=6,
+)
+
+
 @settings(max_examples=150, deadline=None)
-@given(bill=BILL, packages=PACKAGES, predicate=JUNK)
-def test_no_junk_breaks_a_reader_and_what_comes_out_is_text(bill, packages, predicate):
+@given(bill=BILL, packages=PACKAGES, predicate=JUNK, graph=ELEMENTS | JUNK)
+def test_no_junk_breaks_a_reader_and_what_comes_out_is_text(bill, packages, predicate, graph):
     for document in (
         bill,
         {**bill, "packages": packages, "components": packages},
         attest(SPDX_PREDICATE, bill),
+        {**spdx3(), "@graph": graph},
     ):
         with suppress(JsonInvalid):
             found = parse_sbom(json.dumps(document).encode())
             assert isinstance(found, Sbom)
+            about = (found.form, found.name, found.created, *found.tools)
+            assert all(isinstance(text, str) for text in about)
             assert all(
                 isinstance(text, str)
                 for p in found.packages
@@ -239,9 +407,10 @@ def test_bytes_are_read_or_refused_and_nothing_else(data):
         find_statement(read_json(data, most_values=50, most_depth=8))
 
 
-def test_a_large_document_is_read_in_a_sane_time():
+@pytest.mark.parametrize("make", [spdx, spdx3])
+def test_a_large_document_is_read_in_a_sane_time(make):
     packages = [(f"package-{n}", "1.2.3-4", "MIT") for n in range(15_000)]
-    data = as_json(spdx(*packages))
+    data = as_json(make(*packages))
     assert len(data) < statement.MAX_DOCUMENT_BYTES
     start = time.process_time()
     assert parse_sbom(data).total == 15_000

@@ -20,6 +20,7 @@ from storage.factory import get_store
 from storage.local import LocalStore
 from tests.attested import (
     SLSA_ONE,
+    SPDX_3_PREDICATE,
     SPDX_PREDICATE,
     attested,
     certificate_of,
@@ -29,6 +30,7 @@ from tests.attested import (
     referrer,
     slsa,
     spdx,
+    spdx3,
     statement,
 )
 from tests.images import artifact, as_json, image
@@ -74,6 +76,8 @@ def test_attestations_that_buildkit_lists_beside_an_image(repository):
     [
         (SPDX, {}, Kind.SBOM),
         (CYCLONEDX, {}, Kind.SBOM),
+        ("application/spdx3+json", {}, Kind.SBOM),
+        (BUNDLE, {"notes": {"dev.sigstore.bundle.predicateType": SPDX_3_PREDICATE}}, Kind.SBOM),
         ("application/x", {"layer": SPDX}, Kind.SBOM),
         ("application/vnd.in-toto+json", {}, Kind.ATTESTATION),
         (BUNDLE, {"notes": {"dev.sigstore.bundle.predicateType": SLSA_ONE}}, Kind.PROVENANCE),
@@ -213,6 +217,7 @@ def stored_document(repository, data, kind=SPDX):
     [
         (spdx(*TWO), lambda d: d.sbom.total == 2),
         (cyclonedx(*TWO), lambda d: d.sbom.form == "CycloneDX 1.6"),
+        (statement(SPDX_3_PREDICATE, spdx3(*TWO)), lambda d: d.sbom.form == "SPDX 3.0.1"),
         (statement(SLSA_ONE, slsa()), lambda d: d.provenance.revision == "abc123"),
         (envelope(statement(SLSA_ONE, slsa())), lambda d: d.predicate_type == SLSA_ONE),
         (statement("https://x.example/y", {"a": "ä"}), lambda d: d.raw == '{\n  "a": "ä"\n}'),

@@ -37,6 +37,7 @@ IMAGE_WORDS = {"kind:image", "os:linux", "arch:amd64", "platform:linux/amd64"}
         (media.OCI_MANIFEST, "application/vnd.dev.cosign.artifact.sig.v1+json", "", "signature"),
         (media.OCI_MANIFEST, "application/vnd.cncf.notary.signature", "", "signature"),
         (media.OCI_MANIFEST, "application/spdx+json", media.OCI_EMPTY, "sbom"),
+        (media.OCI_MANIFEST, "application/spdx3+json", media.OCI_EMPTY, "sbom"),
         (media.OCI_MANIFEST, "application/vnd.cyclonedx+json", "", "sbom"),
         (media.OCI_MANIFEST, "application/vnd.in-toto+json", "", "attestation"),
         (media.OCI_MANIFEST, "", "application/vnd.wasm.config.v0+json", "wasm"),
