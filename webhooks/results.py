@@ -18,7 +18,7 @@ from events.types import SYSTEM
 from repos.models import Repository
 from webhooks.errors import ResultGiven, ResultInvalid
 from webhooks.models import Delivery, Result
-from webhooks.permits import subject_of, told_event
+from webhooks.permits import may_report, subject_of, told_event
 from webhooks.types import PING_KIND, PUSH, RESULT_KIND, name_of
 
 LIVES = timedelta(days=7)
@@ -39,8 +39,8 @@ def report(
     """Keep what the receiver of a delivery says about what was pushed; once for each delivery.
 
     The answer to a test is kept with its delivery and says nothing about an image. Raises
-    ResultInvalid; NotFound for a delivery that is unknown, told of no push, or was last asked for
-    longer than `LIVES` ago; ResultGiven.
+    ResultInvalid; NotFound for a delivery that is unknown, told of no push, was last asked for
+    longer than `LIVES` ago, or whose webhook's maker has lost the right to it; ResultGiven.
     """
     values = {
         "state": _state(state),
@@ -104,7 +104,7 @@ def _pushed_to(delivery: Delivery) -> Repository:
     if name_of(told_event(delivery.event).kind) != PUSH:
         raise _unknown()
     repository = subject_of(delivery)
-    if repository is None or not repository.is_active:
+    if repository is None or not repository.is_active or not may_report(delivery, repository):
         raise _unknown()
     return repository
 

@@ -159,10 +159,7 @@ class DifferenceView(OwnerView):
         text = self.text(side)
         if not (text.isascii() and text.isdigit() and len(text) < 19):
             raise Invalid(f"{side} must be the id of a try.", code="ATTEMPT_INVALID")
-        found = Attempt.objects.filter(pk=int(text), delivery__webhook=webhook).first()
-        if found is None:
-            raise NotFound("There is no such try.")
-        return found
+        return selectors.get_attempt(webhook, int(text))
 
 
 def _redeliver(webhook: Webhook, delivery: int) -> Response:
