@@ -7,6 +7,7 @@ import socket
 from datetime import timedelta
 
 import pytest
+from django.core import serializers
 from django.db import connection
 from django.utils import timezone
 
@@ -359,3 +360,26 @@ def test_dead_letters_are_owed_again_together(hook, actor, happen):
         *("due", "gave_up", "done")
     ]
     assert QueueMessage.objects.count() == 1
+
+
+SECRETS = {
+    "secret": "hush-now",
+    "previous_secret": "hush-then",
+    "headers": '{"X-Key": "hush-header"}',
+    "client_certificate": "hush-key",
+}
+
+
+def test_a_dump_has_no_secret_and_brings_them_back(hook):
+    Webhook.objects.filter(pk=hook.pk).update(**SECRETS)
+    dump = serializers.serialize("json", Webhook.objects.filter(pk=hook.pk))
+    assert "hush" not in dump
+    Webhook.objects.all().delete()
+    (found,) = serializers.deserialize("json", dump)
+    found.save()
+    assert Webhook.objects.filter(pk=hook.pk).values(*SECRETS).get() == SECRETS
+
+
+def test_its_name_in_logs_and_histories_is_no_password(hook):
+    hook.url = "https://ci.example.com/hooks/hush?token=hush"
+    assert str(hook) == f"{hook.repository} → ci.example.com"
