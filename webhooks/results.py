@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -26,6 +27,7 @@ MAX_DESCRIPTION_CHARS = 255
 MAX_CONTEXT_CHARS = 100
 MAX_URL_CHARS = 2000
 SHOWN = 20  # of one digest
+_UNSEEN = re.compile(r"[\x01-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
 def report(
@@ -142,9 +144,10 @@ def _state(given: str) -> str:
 
 
 def _line(field: str, given: str, most: int) -> str:
+    """On one line, without signs that would turn the text beside it about."""
     if len(given) > most or "\0" in given:
         raise _invalid(field, f"{field} is a text of at most {most} characters.")
-    return given
+    return " ".join(_UNSEEN.sub(" ", given).split())
 
 
 def _link(given: str) -> str:
