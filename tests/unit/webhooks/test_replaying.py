@@ -132,3 +132,15 @@ def test_payloads_side_by_side():
     assert difference.between("", "") == []
     long = "\n".join(map(str, range(5000)))
     assert len(difference.between(long, long)) == difference.MAX_LINES + 1
+
+
+def test_what_takes_too_long_to_look_through_is_refused(hook, happen, monkeypatch):
+    """An expression over thousands of events may not hold a worker of the site for minutes."""
+    for number in range(3):
+        happen(tag=f"v{number}")
+    span = {"since": timezone.now() - timedelta(days=1), "until": timezone.now()}
+    assert replaying.count(hook, **span) == 3
+    monkeypatch.setattr(replaying, "MAX_LOOKING_S", 0)
+    with pytest.raises(WebhookInvalid) as caught:
+        replaying.count(hook, **span)
+    assert caught.value.detail == {"field": "since"}
