@@ -40,8 +40,11 @@ def decrypt(text: str) -> str:
     return _box(tuple(settings.ENCRYPTION_KEYS)).decrypt(text.encode()).decode()
 
 
+_IN_A_DUMP = "encrypted:"
+
+
 class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
-    """Text that the database sees only encrypted. A wrong key fails loudly."""
+    """Text that the database sees only encrypted, and a dump too. A wrong key fails loudly."""
 
     def get_prep_value(self, value: Any) -> Any:
         """Encrypt on the way in; empty text stays empty."""
@@ -50,3 +53,14 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
         """Decrypt on the way out."""
         return decrypt(value) if value else value
+
+    def value_to_string(self, obj: models.Model) -> str:
+        """For `dumpdata`: as the database has it, and marked as such."""
+        value = self.value_from_object(obj)
+        return f"{_IN_A_DUMP}{encrypt(value)}" if value else ""
+
+    def to_python(self, value: Any) -> Any:
+        """For `loaddata`: what a dump has becomes plain; everything else is."""
+        if isinstance(value, str) and value.startswith(_IN_A_DUMP):
+            return decrypt(value.removeprefix(_IN_A_DUMP))
+        return super().to_python(value)

@@ -14,7 +14,7 @@ from functools import lru_cache
 
 MAX_PATTERN_CHARS = 200
 MAX_TEXT_CHARS = 300  # the rest of a longer text is not looked at
-_MAX_STATES = 2000
+_MAX_STATES = 600  # every event waits for its match: some 20 ms for the longest tag
 _MAX_DEPTH = 20
 _CLASSES = "dDwWsS"
 

@@ -14,6 +14,7 @@ from accounts.authentication import principal_from
 from events.models import Event, QueueMessage
 from webhooks.models import Webhook
 from webhooks.services import switch_off
+from webhooks.standing import host_shown
 
 
 class SeenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -34,19 +35,37 @@ class SeenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 @admin.register(Webhook)
 class WebhookAdmin(SeenAdmin):
-    """Webhooks, without their secrets; the action stops one that does harm."""
+    """Webhooks, without their secrets; the action stops one that does harm.
 
-    list_display = ("repository", "url", "events", "active", "created_at")
+    Of addresses the host alone: many receivers take the rest for a password.
+    """
+
+    list_display = ("repository", "namespace", "host", "events", "active", "created_at")
     list_filter = ("active", "format")
-    search_fields = ("url", "repository__path")
-    list_select_related = ("repository",)
-    fields = ("repository", "url", "events", "tag_filter", "format", "active", "created_at")
+    search_fields = ("repository__path", "namespace__name")
+    list_select_related = ("repository", "namespace")
+    fields = (
+        "repository",
+        "namespace",
+        "host",
+        "events",
+        "tag_filter",
+        "format",
+        "active",
+        "created_at",
+    )
+    readonly_fields = ("host",)
     actions = ("switch_off",)
+
+    @admin.display(description=_("Leads to"))
+    def host(self, webhook: Webhook) -> str:
+        """Where messages go."""
+        return host_shown(webhook.url)
 
     @admin.action(description=_("Switch off selected webhooks"), permissions=["view"])
     def switch_off(self, request: HttpRequest, webhooks: QuerySet[Webhook]) -> None:
         """Nothing more is sent to them until somebody switches them on again."""
-        rows = list(webhooks.select_related("repository__namespace"))
+        rows = list(webhooks.select_related("repository__namespace", "namespace"))
         for webhook in rows:
             switch_off(webhook, actor=principal_from(request).actor)
         count = len(rows)

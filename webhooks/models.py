@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from urllib.parse import urlsplit
 
 from django.db import models
 from django.db.models import Q
@@ -70,7 +71,9 @@ class Webhook(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.repository or self.namespace or 'server'} → {self.url}"
+        # Many receivers take the rest of an address for a password.
+        host = urlsplit(self.url).netloc.rpartition("@")[2]
+        return f"{self.repository or self.namespace or 'server'} → {host}"
 
     @property
     def is_on(self) -> bool:

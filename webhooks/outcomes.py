@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -22,6 +22,7 @@ NOT_SHOWN = (
     "The answer came from a private network and is not shown here; the operator can allow it "
     "with HUB_WEBHOOK_SHOW_PRIVATE_RESPONSES."
 )
+_LEAST_SECRET_CHARS = 8
 _SIGNATURE_CHARS = 15  # enough to compare by eye, not enough to be replayed
 _SIGNATURES = frozenset({"x-hub-signature-256", "webhook-signature", "x-gitea-signature"})
 _SECRET_ANSWERS = frozenset(
@@ -66,8 +67,12 @@ class Outcome:
         return self.unreached or (self.status is not None and self.status >= 500)
 
 
-def of_answer(answer: Answer, *, now: datetime) -> Outcome:
-    """What is kept of an answer; of a private network's only what tells nothing about it."""
+def of_answer(answer: Answer, *, now: datetime, secrets: Iterable[str] = ()) -> Outcome:
+    """What is kept of an answer; of a private network's only what tells nothing about it.
+
+    `secrets` are values of the request: where the answer repeats one, it is masked.
+    """
+    hidden = _words(secrets)
     shown = not answer.address_is_private or settings.HUB.webhook_show_private_responses
     error = ""
     if 300 <= answer.status < 400:
@@ -81,8 +86,8 @@ def of_answer(answer: Answer, *, now: datetime) -> Outcome:
         status=answer.status,
         error=error,
         duration_ms=answer.duration_ms,
-        response_headers=_kept_headers(answer.headers, shown=shown),
-        response_excerpt=_text(answer.excerpt[:EXCERPT_BYTES]) if shown else NOT_SHOWN,
+        response_headers=_kept_headers(answer.headers, hidden, shown=shown),
+        response_excerpt=_text(_excerpt(answer, hidden)) if shown else NOT_SHOWN,
         response_size=answer.size,
         retry_after_s=_retry_after_s(answer, now),
         final=answer.status == GONE,
@@ -125,13 +130,34 @@ def next_delay_s(tries: int, retry_after_s: float = 0) -> float | None:
     return max(delays_s[tries - 1] * jitter, retry_after_s)
 
 
-def _kept_headers(headers: Mapping[str, str], *, shown: bool) -> dict[str, str]:
+def _words(secrets: Iterable[str]) -> list[str]:
+    """What to mask: whole values, and of `Bearer …` and the like also what follows; the longest
+    first. Short words stand in any answer and guard nothing."""
+    found = {part for value in secrets for part in (value, *value.split()[1:])}
+    return sorted((part for part in found if len(part) >= _LEAST_SECRET_CHARS), key=len)[::-1]
+
+
+def _masked(text: str, hidden: Iterable[str]) -> str:
+    """Each with as many stars as it has characters, so that nothing behind it moves into sight."""
+    for word in hidden:
+        text = text.replace(word, "*" * len(word))
+    return text
+
+
+def _excerpt(answer: Answer, hidden: Iterable[str]) -> bytes:
+    return _masked(answer.excerpt.decode("latin-1"), hidden).encode("latin-1")[:EXCERPT_BYTES]
+
+
+def _kept_headers(
+    headers: Mapping[str, str], hidden: Iterable[str], *, shown: bool
+) -> dict[str, str]:
     kept = {}
     for name, value in list(headers.items())[:MAX_HEADERS]:
         if name.lower() in _SECRET_ANSWERS:
             kept[_CONTROL.sub("", name)[:100]] = "(not kept)"
         elif shown or name.lower() in _PLAIN_ANSWERS:
-            kept[_CONTROL.sub("", name)[:100]] = _CONTROL.sub("", value)[:MAX_HEADER_CHARS]
+            plain = _CONTROL.sub("", _masked(value, hidden))
+            kept[_CONTROL.sub("", name)[:100]] = plain[:MAX_HEADER_CHARS]
     return kept
 
 
@@ -150,7 +176,7 @@ def _retry_after_s(answer: Answer, now: datetime) -> float:
     else:
         try:
             moment = parsedate_to_datetime(text)
-        except ValueError:
+        except (ValueError, OverflowError):
             return 0
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)

@@ -13,7 +13,7 @@ from repos.models import Repository
 from repos.permissions import decide
 from repos.services.renaming import owns
 from webhooks.models import Delivery, Webhook
-from webhooks.types import PING_KIND
+from webhooks.types import FOR_ADMINISTRATORS, PING_KIND
 
 _GONE = "repository.deleted"
 
@@ -41,12 +41,20 @@ def obstacle(delivery: Delivery, repository: Repository | None) -> str:
         return ""
     if _has_left(hook, repository):
         return "Not sent: the repository has left this namespace in the meantime."
-    if not decide(maker, "pull", repository).allowed:
-        return (
-            "Not sent: whoever made this webhook may no longer read the repository. Another "
-            "administrator can make it anew."
-        )
-    return ""
+    return _reader_refused(hook, maker, repository, about)
+
+
+def may_report(delivery: Delivery, repository: Repository) -> bool:
+    """Whether what its receiver says still counts: whoever made the webhook answers for that too.
+
+    Of a repository's own webhooks they may push to it, for rules move tags by these results.
+    """
+    hook = delivery.webhook
+    maker = maker_of(hook)
+    if maker is None or _owner_refused(hook, maker) or _has_left(hook, repository):
+        return False
+    own = hook.repository_id is not None and not maker.is_anonymous
+    return decide(maker, "push" if own else "pull", repository).allowed
 
 
 def subject_of(delivery: Delivery) -> Repository | None:
@@ -91,6 +99,24 @@ def _owner_refused(hook: Webhook, maker: Principal) -> str:
             "make it anew."
         )
     return ""
+
+
+def _reader_refused(hook: Webhook, maker: Principal, repository: Repository, about: Event) -> str:
+    """Why its maker may not know of this event today."""
+    if not decide(maker, "pull", repository).allowed:
+        return (
+            "Not sent: whoever made this webhook may no longer read the repository. Another "
+            "administrator can make it anew."
+        )
+    of_repository = hook.repository_id is not None and not maker.is_anonymous
+    if about.kind not in FOR_ADMINISTRATORS or not of_repository:
+        return ""
+    if decide(maker, "administer", repository).allowed:
+        return ""
+    return (
+        "Not sent: whoever made this webhook no longer administers the repository. Another "
+        "administrator can make it anew."
+    )
 
 
 def _has_left(hook: Webhook, repository: Repository) -> bool:

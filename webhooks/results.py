@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -18,7 +19,7 @@ from events.types import SYSTEM
 from repos.models import Repository
 from webhooks.errors import ResultGiven, ResultInvalid
 from webhooks.models import Delivery, Result
-from webhooks.permits import subject_of, told_event
+from webhooks.permits import may_report, subject_of, told_event
 from webhooks.types import PING_KIND, PUSH, RESULT_KIND, name_of
 
 LIVES = timedelta(days=7)
@@ -26,6 +27,7 @@ MAX_DESCRIPTION_CHARS = 255
 MAX_CONTEXT_CHARS = 100
 MAX_URL_CHARS = 2000
 SHOWN = 20  # of one digest
+_UNSEEN = re.compile(r"[\x01-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
 def report(
@@ -39,8 +41,8 @@ def report(
     """Keep what the receiver of a delivery says about what was pushed; once for each delivery.
 
     The answer to a test is kept with its delivery and says nothing about an image. Raises
-    ResultInvalid; NotFound for a delivery that is unknown, told of no push, or was last asked for
-    longer than `LIVES` ago; ResultGiven.
+    ResultInvalid; NotFound for a delivery that is unknown, told of no push, was last asked for
+    longer than `LIVES` ago, or whose webhook's maker has lost the right to it; ResultGiven.
     """
     values = {
         "state": _state(state),
@@ -104,7 +106,7 @@ def _pushed_to(delivery: Delivery) -> Repository:
     if name_of(told_event(delivery.event).kind) != PUSH:
         raise _unknown()
     repository = subject_of(delivery)
-    if repository is None or not repository.is_active:
+    if repository is None or not repository.is_active or not may_report(delivery, repository):
         raise _unknown()
     return repository
 
@@ -142,9 +144,10 @@ def _state(given: str) -> str:
 
 
 def _line(field: str, given: str, most: int) -> str:
+    """On one line, without signs that would turn the text beside it about."""
     if len(given) > most or "\0" in given:
         raise _invalid(field, f"{field} is a text of at most {most} characters.")
-    return given
+    return " ".join(_UNSEEN.sub(" ", given).split())
 
 
 def _link(given: str) -> str:

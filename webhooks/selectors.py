@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 
-from django.db.models import Exists, Max, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import BigIntegerField, Exists, OuterRef, Prefetch, Q, QuerySet
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast
 
 from core.errors import NotFound
+from events.models import Event
 from repos.models import Repository, Visibility
 from webhooks.models import Attempt, Delivery, Webhook
 from webhooks.types import NAMES, PING_KIND, name_of
@@ -19,14 +21,17 @@ def deliveries_of(webhook: Webhook) -> QuerySet[Delivery]:
     """A webhook's deliveries with event, result and attempts (oldest first), newest first.
 
     Of one of the server's those about repositories that are public now, and about none: its maker
-    may be let into a private one for a while, the other administrators are not.
+    may be let into a private one for a while, the other administrators are not. A test is about
+    the push that it shows.
     """
     rows = Delivery.objects.filter(webhook=webhook)
     if webhook.repository_id is None and webhook.namespace_id is None:
-        public = Repository.objects.filter(
-            pk=OuterRef("event__repository_id"), visibility=Visibility.PUBLIC
-        )
-        rows = rows.filter(Q(event__repository_id=None) | Exists(public))
+        public = Repository.objects.filter(visibility=Visibility.PUBLIC)
+        rows = rows.alias(shown=Cast(KeyTextTransform("of", "event__payload"), BigIntegerField()))
+        push = Event.objects.filter(pk=OuterRef("shown"))
+        hidden = push.filter(~Exists(public.filter(pk=OuterRef("repository_id"))))
+        about_none = Q(event__repository_id=None) & ~(Q(event__kind=PING_KIND) & Exists(hidden))
+        rows = rows.filter(about_none | Exists(public.filter(pk=OuterRef("event__repository_id"))))
     return _with_attempts(rows).order_by("-id")
 
 
@@ -74,16 +79,14 @@ def get_delivery(webhook: Webhook, pk: int) -> Delivery:
     return delivery
 
 
-def last_results(webhooks: Iterable[Webhook]) -> dict[int, Delivery]:
-    """The newest delivery of each webhook by the webhook's id; without one, no entry."""
-    newest = (
-        Delivery.objects.filter(webhook__in=list(webhooks))
-        .values("webhook")
-        .annotate(newest=Max("id"))
-        .values("newest")
-    )
-    found = _with_attempts(Delivery.objects.filter(pk__in=newest))
-    return {delivery.webhook_id: delivery for delivery in found}
+def get_attempt(webhook: Webhook, pk: int) -> Attempt:
+    """A try of one of the deliveries that `deliveries_of` gives, with that and its event; raises
+    NotFound."""
+    rows = Attempt.objects.filter(delivery__in=deliveries_of(webhook).order_by().values("pk"))
+    found = rows.select_related("delivery__event").filter(pk=pk).first()
+    if found is None:
+        raise NotFound("There is no such try.")
+    return found
 
 
 def last_attempt(delivery: Delivery) -> Attempt | None:

@@ -25,7 +25,7 @@ from webhooks.formats import Rendered, render
 from webhooks.models import Attempt, Delivery
 from webhooks.outcomes import Outcome
 from webhooks.permits import obstacle, subject_of
-from webhooks.signing import secret_names, signed_headers
+from webhooks.signing import headers_of, secret_names, signed_headers
 from webhooks.tls import client_context
 
 WAKE_WITHIN_S = 15 * 60
@@ -123,7 +123,8 @@ def _try(delivery: Delivery, headers: dict[str, str], rendered: Rendered) -> Out
         )
     except OutboundError as error:
         return outcomes.of_error(error, duration_ms=round((time.monotonic() - started) * 1000))
-    return outcomes.of_answer(answer, now=datetime.now(UTC))
+    secrets = headers_of(delivery.webhook).values()
+    return outcomes.of_answer(answer, now=datetime.now(UTC), secrets=secrets)
 
 
 def _settle(attempt: Attempt, outcome: Outcome, lease: Lease) -> None:

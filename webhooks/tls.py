@@ -66,7 +66,11 @@ def check_certificate(pem: str, *, now: datetime | None = None) -> ClientCertifi
     if len(pem.encode(errors="replace")) > MAX_PEM_BYTES:
         _refuse(f"A client certificate may have at most {MAX_PEM_BYTES // 1024} KiB.")
     certificate, key = _certificate(pem), _key(pem)
-    if _public(certificate.public_key()) != _public(key.public_key()):
+    try:
+        holder = certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        _refuse("The key of the certificate is of an unknown kind.")
+    if _public(holder) != _public(key.public_key()):
         _refuse("The key does not belong to the first certificate; put that one first.")
     moment = now or datetime.now(UTC)
     ends = certificate.not_valid_after_utc

@@ -30,8 +30,18 @@ PING = "ping"
 RESULT_KIND = "webhook.result"
 # What concerns a namespace's own people; the server's webhooks are not told.
 OWN_NAMESPACE_ONLY = frozenset({"token.expiring"})
-# Of a transfer, who lost a role by it: the people of the namespace that was left know them.
-UNTOLD = frozenset({"teams", "robots"})
+# What only administrators of a repository may know of what happens in it, public or not.
+FOR_ADMINISTRATORS = frozenset(
+    {
+        "collaborator.added",
+        "collaborator.removed",
+        "repository.renamed",
+        "repository.transferred",
+    }
+)
+# Of a transfer, who lost a role by it: the people of the namespace that was left know them. Of a
+# result, ids that mean nothing to a receiver, one of them of somebody else's webhook.
+UNTOLD = frozenset({"teams", "robots", "webhook_id", "result_id"})
 
 
 def name_of(kind: str) -> str:

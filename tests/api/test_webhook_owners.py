@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import uuid
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,12 +14,14 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
+from core.errors import Denied
 from events import dispatch
 from events.models import Event
 from events.types import Actor
 from registry.services.retag import retag
 from repos.models import Repository
 from tests.api.conftest import HOOK, Caller, World
+from webhooks import replaying
 from webhooks.api.outcomes import CallbackThrottle
 from webhooks.models import Attempt, Delivery, Promotion, Result, Webhook
 from webhooks.owners import Owner
@@ -227,6 +231,38 @@ def test_few_tests_in_a_minute(world: World) -> None:
     path = f"repositories/acme/app/webhooks/{hook.pk}/ping"
     answers = [world["boss"]("POST", path, {}).status_code for _ in range(7)]
     assert answers == [202] * 6 + [429]
+
+
+def test_sending_again_is_counted_and_kept(world: World) -> None:
+    """A thousand deliveries each time: whoever likes could bury a receiver."""
+    hook = world.repositories["app"].webhooks.get()
+    path = f"repositories/acme/app/webhooks/{hook.pk}"
+    span = {"since": "2020-01-01T00:00:00Z", "until": "2100-01-01T00:00:00Z"}
+    answers = []
+    for _ in range(3):
+        answers += [world["boss"]("POST", f"{path}/redeliver").status_code]
+        answers += [world["boss"]("POST", f"{path}/replay", span).status_code]
+    assert answers == [202] * 6
+    for tail, body in (("redeliver", None), ("replay", span)):
+        assert world["boss"]("POST", f"{path}/{tail}", body).status_code == 429
+    kept = Event.objects.filter(kind="webhook.replayed", repository_path="acme/app")
+    assert [event.actor_name for event in kept] == ["boss"] * 6
+
+
+def test_a_role_that_ends_meanwhile_sends_nothing_again(world: World) -> None:
+    hook = world.repositories["app"].webhooks.get()
+    Delivery.objects.filter(webhook=hook).update(state="gave_up")
+
+    def refuse(owner: Owner) -> None:
+        raise Denied("Your role has ended.")
+
+    span = {"since": timezone.now() - timedelta(days=1), "until": timezone.now()}
+    actor = world_actor(world.people["boss"])
+    before = list(Delivery.objects.values())
+    for ask in (replaying.send_lost, partial(replaying.replay, **span)):
+        with pytest.raises(Denied):
+            ask(hook, actor=actor, recheck=refuse)
+    assert list(Delivery.objects.values()) == before
 
 
 # --- what comes back

@@ -115,6 +115,17 @@ class TestActs:
         webhook.refresh_from_db()
         assert not webhook.active
 
+    def test_addresses_of_webhooks_are_not_shown_whole(
+        self, webhook: Webhook, root: Client
+    ) -> None:
+        """A path or a query is a password to many receivers; of hidden repositories too."""
+        Webhook.objects.filter(pk=webhook.pk).update(url="https://ci.example/hush?token=hush")
+        for path in ("", f"{webhook.pk}/change/"):
+            shown = root.get(f"/admin/django/webhooks/webhook/{path}").content
+            assert b"ci.example" in shown
+            assert b"hush" not in shown
+        assert b"ci.example" not in root.get("/admin/django/webhooks/webhook/?q=hush").content
+
     def test_switching_a_person_off(self, alice: User, root: Client) -> None:
         values = {"email": "alice@example.com", "bio": "", "is_superuser": "on"}
         root.post(f"/admin/django/accounts/user/{alice.pk}/change/", values)

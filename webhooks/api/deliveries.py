@@ -115,8 +115,9 @@ class RedeliverAllView(OwnerView):
         status=202,
     )
     def post(self, request: Request, **where: Any) -> Response:
-        _, webhook = self.enter_webhook(request, where)
-        count = services.redeliver_all(webhook)
+        entered, webhook = self.enter_webhook(request, where)
+        refuse_often(entered.principal, "webhook.replayed")
+        count = replaying.send_lost(webhook, actor=entered.principal.actor, recheck=entered.recheck)
         return Response(CountSerializer({"count": count}).data, status=202)
 
 
@@ -135,7 +136,9 @@ class ReplayView(OwnerView):
         entered, webhook = self.enter_webhook(request, where)
         span = self.read(ReplayBodySerializer)
         refuse_often(entered.principal, "webhook.replayed")
-        count = replaying.replay(webhook, actor=entered.principal.actor, **span)
+        count = replaying.replay(
+            webhook, actor=entered.principal.actor, recheck=entered.recheck, **span
+        )
         return Response(CountSerializer({"count": count}).data, status=202)
 
 
@@ -159,10 +162,7 @@ class DifferenceView(OwnerView):
         text = self.text(side)
         if not (text.isascii() and text.isdigit() and len(text) < 19):
             raise Invalid(f"{side} must be the id of a try.", code="ATTEMPT_INVALID")
-        found = Attempt.objects.filter(pk=int(text), delivery__webhook=webhook).first()
-        if found is None:
-            raise NotFound("There is no such try.")
-        return found
+        return selectors.get_attempt(webhook, int(text))
 
 
 def _redeliver(webhook: Webhook, delivery: int) -> Response:

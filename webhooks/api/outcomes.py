@@ -18,11 +18,10 @@ from core.paging import page_by_id
 from repos.access import enter
 from repos.models import Repository
 from webhooks import promotions, results
-from webhooks.access import Entered
+from webhooks.access import Entered, enter_repository
 from webhooks.api.base import TAG
 from webhooks.errors import ResultInvalid
 from webhooks.models import Result, Webhook
-from webhooks.owners import Owner
 from webhooks.serializers import (
     CallbackAnswerSerializer,
     CallbackBodySerializer,
@@ -152,6 +151,6 @@ class PromotionView(HubView):
 
 
 def _enter(request: Request, where: dict[str, Any]) -> tuple[Entered, Repository]:
-    access = enter(request, f"{where['namespace']}/{where['name']}", "administer")
-    owner = Owner(repository=access.repository)
-    return Entered(access.principal, owner, access), access.repository
+    entered = enter_repository(request, f"{where['namespace']}/{where['name']}")
+    assert entered.access is not None
+    return entered, entered.access.repository

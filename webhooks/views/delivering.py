@@ -115,11 +115,7 @@ def _chosen(webhook: Webhook, number: str) -> Attempt | None:
     """An attempt of this webhook; None when the address names none."""
     if not (number.isascii() and number.isdigit() and len(number) < 19):
         return None
-    rows = Attempt.objects.filter(delivery__webhook=webhook, pk=int(number))
-    attempt = rows.select_related("delivery__event").first()
-    if attempt is None:
-        raise NotFound("There is no such attempt.")
-    return attempt
+    return selectors.get_attempt(webhook, int(number))
 
 
 def _preselected(

@@ -91,8 +91,9 @@ def redeliver_all(request: HttpRequest, pk: int, **where: str) -> HttpResponse:
     place = enter(request, where)
     found = place.webhook(pk)
     try:
-        number = services.redeliver_all(found)
-    except Conflict as error:
+        refuse_often(place.entered.principal, "webhook.replayed")
+        number = replaying.send_lost(found, **place.by)
+    except (Conflict, RateLimited) as error:
         messages.error(request, error.message)
     else:
         messages.success(request, _sent(number))
@@ -112,7 +113,7 @@ def replay(request: HttpRequest, pk: int, **where: str) -> HttpResponse:
         try:
             if request.method == "POST":
                 refuse_often(place.entered.principal, "webhook.replayed")
-                number = replaying.replay(found, actor=place.actor, **span)
+                number = replaying.replay(found, **place.by, **span)
                 messages.success(request, _sent(number))
                 return place.go("webhook", pk)
             counted = replaying.count(found, **span)

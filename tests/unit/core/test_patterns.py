@@ -108,3 +108,14 @@ def test_one_printable_line():
     for pattern in ("v\n", "x" * 201, "\0"):
         with pytest.raises(PatternInvalid):
             check(pattern)
+
+
+@pytest.mark.parametrize("source", ["(?:.{0,9}){0,60}Z", "(?:(?:(?:.?){9}){9}){5}Z"])
+def test_an_expression_stays_small(source):
+    """It is matched for every event while all others wait."""
+    with pytest.raises(PatternInvalid):
+        check(f"/{source}/")
+
+
+def test_a_few_hundred_states_are_enough_for_versions():
+    check(r"/^v?(\d{1,3}\.){2}\d{1,5}(-(rc|beta|alpha)\.?\d{0,3})?(\+[a-z0-9.]{1,20})?$/")

@@ -147,3 +147,17 @@ def test_no_answer_speaks_against_the_host_unless_the_hub_refused(hub, error, ho
 def test_values_of_secret_headers_are_not_kept(hub):
     kept = outcomes.kept_request_headers({"X-Token": "hush", "A": "b"}, {"x-token"})
     assert kept == {"X-Token": "(not kept)", "A": "b"}
+
+
+def test_an_echo_gives_no_values_of_headers_away():
+    """Who points a webhook at a page that repeats the request must not read what it holds."""
+    echo = b'{"Authorization": "Bearer hush-hush", "n": 1}'
+    given = answer(200, {"X-Echo": "Bearer hush-hush", "Date": "now"}, echo)
+    outcome = outcomes.of_answer(given, now=NOW, secrets=["Bearer hush-hush", "now"])
+    assert outcome.response_excerpt == f'{{"Authorization": "{"*" * 16}", "n": 1}}'
+    assert outcome.response_headers == {"X-Echo": "*" * 16, "Date": "now"}
+    parts = answer(200, {}, b"x" * 2040 + b"Bearer hush-hush")
+    kept = outcomes.of_answer(parts, now=NOW, secrets=["Bearer hush-hush"]).response_excerpt
+    assert "Bearer" not in kept
+    word = outcomes.of_answer(answer(200, {}, b"hush-hush"), now=NOW, secrets=["Bearer hush-hush"])
+    assert word.response_excerpt == "*" * 9

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from datetime import timedelta
+from functools import cache
 
 import pytest
 from django.utils import timezone
@@ -132,3 +134,44 @@ def test_payloads_side_by_side():
     assert difference.between("", "") == []
     long = "\n".join(map(str, range(5000)))
     assert len(difference.between(long, long)) == difference.MAX_LINES + 1
+
+
+def test_what_takes_too_long_to_look_through_is_refused(hook, happen, monkeypatch):
+    """An expression over thousands of events may not hold a worker of the site for minutes."""
+    for number in range(3):
+        happen(tag=f"v{number}")
+    span = {"since": timezone.now() - timedelta(days=1), "until": timezone.now()}
+    assert replaying.count(hook, **span) == 3
+    monkeypatch.setattr(replaying, "MAX_LOOKING_S", 0)
+    with pytest.raises(WebhookInvalid) as caught:
+        replaying.count(hook, **span)
+    assert caught.value.detail == {"field": "since"}
+
+
+def both(lines):
+    left = [line.left for line in lines if line.kind != "right"]
+    return left, [line.right for line in lines if line.kind != "left"]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_comparison_keeps_every_line_and_finds_most_that_are_common(seed):
+    chance = random.Random(seed)
+    sides = [chance.choices("abc", k=chance.randrange(12)) for _ in range(2)]
+    lines = difference.between(*("\n".join(side) for side in sides))
+    assert both(lines) == tuple(sides)
+
+    @cache
+    def longest(i, j):
+        if not (i and j):
+            return 0
+        fits = sides[0][i - 1] == sides[1][j - 1]
+        return max(longest(i - 1, j), longest(i, j - 1), fits and longest(i - 1, j - 1) + 1)
+
+    assert sum(line.kind == "same" for line in lines) == longest(*map(len, sides))
+
+
+def test_no_bodies_make_comparing_them_hang():
+    """Two lines in turn against one of them: `difflib` takes minutes for these."""
+    left, right = ["1", "2"] * 990, ["1"] * 1980
+    lines = difference.between("\n".join(left), "\n".join(right))
+    assert both(lines) == (left, right)

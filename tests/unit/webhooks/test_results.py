@@ -106,6 +106,12 @@ class TestReporting:
         assert caught.value.detail == {"field": field}
         assert not Result.objects.exists()
 
+    def test_words_stay_on_their_line_and_turn_nothing_about(self, hooks, happen):
+        said = "a\r\nb \u202egnp.exe\u2066 \x1b[31m c"
+        found = answer(hooks[0], happen(), description=said, context="x\ty\u200f")
+        found.refresh_from_db()
+        assert (found.description, found.context) == ("a b gnp.exe [31m c", "x y")
+
     def test_unknown_late_or_about_nothing(self, hooks, repository, actor, happen):
         event = happen()
         with pytest.raises(NotFound):
@@ -230,8 +236,9 @@ class TestPromoting:
         dispatch.drain()
         push = Event.objects.filter(kind="tag.moved").latest("pk")
         answer(hooks[0], push)
+        last = results.report(owed(hooks[1], push).uid, state="success")
         spoil()
-        last = answer(hooks[1], push)
+        dispatch.drain()
         promotions.on_result(last)  # told twice
         assert tags(repository)["stable"] == image[1].digest
         failed = Event.objects.get(kind="promotion.failed")
