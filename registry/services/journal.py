@@ -119,24 +119,24 @@ def is_ours() -> bool:
     """Whether the journal is of this database; one that is not there becomes so."""
     store = get_store()
     marks = [stored.key for stored in store.walk(OWNER)]
-    if _mark() in marks:
+    if _owner_key() in marks:
         return True
     if marks or next(iter(store.walk(PREFIX)), None) is not None:
         return False
-    store.put(_mark(), [b"-"])
+    store.put(_owner_key(), [b"-"])
     return True
 
 
 def take_over() -> None:
     """The journal is of this database from now on, and of no other."""
     store = get_store()
-    store.put(_mark(), [b"-"])
+    store.put(_owner_key(), [b"-"])
     for stored in list(store.walk(OWNER)):
-        if stored.key != _mark():
+        if stored.key != _owner_key():
             store.delete(stored.key)
 
 
-def _mark() -> str:
+def _owner_key() -> str:
     """Of this database, its copies and what it is restored to: when its first row was made."""
     return f"{OWNER}/{ensure_library().created_at:%Y%m%dT%H%M%S%f}"
 

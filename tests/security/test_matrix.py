@@ -64,16 +64,20 @@ LEGACY: dict[str, tuple[str, set[str]]] = {
     r"^v1/search/?\Z": ("/v1/search", READ),
     r"^v1/users/?\Z": ("/v1/users/", READ | {"POST"}),
     r"^v1/users/(?P<username>[^/]+)/?\Z": ("/v1/users/alice/", {"PUT"}),
-    rf"{_IMAGE}json/?\Z": (f"/v1/images/{_ID}/json", READ),
+    rf"{_IMAGE}json/?\Z": (f"/v1/images/{_ID}/json", READ | {"PUT"}),
     rf"{_IMAGE}ancestry/?\Z": (f"/v1/images/{_ID}/ancestry", READ),
-    rf"{_IMAGE}layer/?\Z": (f"/v1/images/{_ID}/layer", READ),
+    rf"{_IMAGE}layer/?\Z": (f"/v1/images/{_ID}/layer", READ | {"PUT"}),
+    rf"{_IMAGE}checksum/?\Z": (f"/v1/images/{_ID}/checksum", {"PUT"}),
     rf"{_NAME}tags/(?P<tag>[^/]+)/json/?\Z": ("/v1/repositories/{name}/tags/1/json", READ),
     rf"{_NAME}tags/(?P<tag>[^/]+)/?\Z": (
         "/v1/repositories/{name}/tags/1",
         READ | {"PUT", "DELETE"},
     ),
     rf"{_NAME}tags/?\Z": ("/v1/repositories/{name}/tags", READ | {"DELETE"}),
-    rf"{_NAME}images/?\Z": ("/v1/repositories/{name}/images", READ | {"DELETE"}),
+    rf"{_NAME}images/?\Z": (
+        "/v1/repositories/{name}/images",
+        READ | {"PUT", "DELETE"},
+    ),
     rf"{_NAME}json/?\Z": ("/v1/repositories/{name}/json", READ),
     rf"{_NAME}properties/?\Z": ("/v1/repositories/{name}/properties", READ | {"PUT"}),
     rf"{_NAME}auth/?\Z": ("/v1/repositories/{name}/auth", {"PUT"}),
@@ -81,7 +85,7 @@ LEGACY: dict[str, tuple[str, set[str]]] = {
         f"/v1/repositories/{{name}}/layer/{_ID}/access",
         READ,
     ),
-    r"^v1/repositories/(?P<name>.+?)/?\Z": ("/v1/repositories/{name}/", {"DELETE"}),
+    r"^v1/repositories/(?P<name>.+?)/?\Z": ("/v1/repositories/{name}/", {"PUT", "DELETE"}),
     r"^v1(?:/.*)?\Z": ("/v1/nothing", set()),
 }
 # What stands in the acts of world.py for a route that belongs to a repository.
@@ -102,6 +106,11 @@ MAY = {
     "push": ("writer", "admin", "owner", "pushes", "team"),
     "delete": ("writer", "admin", "owner", "team"),
 }
+
+
+@pytest.fixture(autouse=True)
+def _all_of_v1(hub_settings: Any) -> None:
+    hub_settings(v1="push")
 
 
 def offered(view: Any) -> set[str]:
