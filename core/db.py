@@ -35,13 +35,14 @@ def relaxed() -> Iterator[None]:
 
 
 @contextmanager
-def alone(name: str) -> Iterator[None]:
+def alone(name: str, *, at_most_s: float | None = None) -> Iterator[None]:
     """A transaction that waits for every other one of this name; others are not held up.
 
-    SQLite has one writer at a time anyway: transactions take its lock when they begin.
+    SQLite has one writer at a time anyway: transactions take its lock when they begin. For
+    `at_most_s` see `wait_for`.
     """
     with transaction.atomic():
-        wait_for(name)
+        wait_for(name, at_most_s=at_most_s)
         yield
 
 
@@ -52,11 +53,27 @@ class Counted(Subquery):
     output_field = IntegerField()
 
 
-def wait_for(name: str) -> None:
-    """The same for a transaction that is under way already, from here to its end."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
+def wait_for(name: str, *, at_most_s: float | None = None) -> None:
+    """The same for a transaction that is under way already, from here to its end.
+
+    With `at_most_s` PostgreSQL ends the transaction when it waits longer for this or any further
+    lock, and when its client says nothing for three times as long: one whose machine has vanished
+    would hold up the others for hours. Raises OperationalError then.
+    """
+    if connection.vendor != "postgresql":
+        return
+    with connection.cursor() as cursor:
+        if at_most_s is None:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
+            return
+        wait_ms = int(at_most_s * 1000)
+        # The list is worked off from left to right.
+        cursor.execute(
+            "SELECT set_config('lock_timeout', %s, true),"
+            " set_config('idle_in_transaction_session_timeout', %s, true),"
+            " pg_advisory_xact_lock(hashtextextended(%s, 0))",
+            [str(wait_ms), str(3 * wait_ms), name],
+        )
 
 
 def byte_order(field: str) -> Any:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from django.db import OperationalError
 from django.utils import timezone
 
 from core.db import alone
 from events.models import Event
 
 Handler = Callable[[Event], None]
+STUCK_S = 20.0  # for a lock; who waits longer had better free their task slot and come back
 _handlers: list[Handler] = []
 log = logging.getLogger(__name__)
 
@@ -26,11 +28,14 @@ def drain(limit: int = 500) -> int:
 
     An event that a handler fails on is logged and waits for the next run; the others go on.
     """
-    done = last = 0
+    done = last = interrupted = 0
     while done < limit:
         try:
             event_id = _dispatch_after(last)
         except _Failed as failed:
+            if isinstance(failed.__cause__, OperationalError) and failed.event_id != interrupted:
+                interrupted = failed.event_id  # a deadlock, say; what comes after it would overtake
+                continue
             log.exception("a handler failed on event %s; it will be tried again", failed.event_id)
             last = failed.event_id
             continue
@@ -51,7 +56,7 @@ class _Failed(Exception):
 
 def _dispatch_after(last: int) -> int | None:
     # One at a time: what one event owes must not come to be after what a later one does.
-    with alone("events.dispatch"):
+    with alone("events.dispatch", at_most_s=STUCK_S):
         waiting = Event.objects.filter(dispatched_at__isnull=True, pk__gt=last).order_by("id")
         event = waiting.first()
         if event is None:

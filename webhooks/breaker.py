@@ -11,10 +11,10 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import F
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
-from webhooks.models import Receiver
+from webhooks.models import Delivery, Receiver
 
 LONGEST_S = 300.0
 
@@ -49,13 +49,27 @@ def failed(host: str) -> float:
     after each further one, at most five minutes. Call it inside a transaction: the row stays
     locked until its end, so that no failure is lost to another worker's.
     """
-    rows = Receiver.objects.filter(host=host)
-    if not rows.update(failures=F("failures") + 1):
-        Receiver.objects.bulk_create([Receiver(host=host)], ignore_conflicts=True)
-        rows.update(failures=F("failures") + 1)
-    beyond = rows.values_list("failures", flat=True).get() - settings.HUB.webhook_breaker_failures
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT, [host])
+        beyond: int = cursor.fetchall()[0][0] - settings.HUB.webhook_breaker_failures
     if beyond < 0:
         return 0.0
     closed_s: float = min(settings.HUB.webhook_breaker_s * 2.0 ** min(beyond, 20), LONGEST_S)
-    rows.update(closed_until=timezone.now() + timedelta(seconds=closed_s))
+    until = timezone.now() + timedelta(seconds=closed_s)
+    Receiver.objects.filter(host=host).update(closed_until=until)
     return closed_s
+
+
+def forget_unused() -> int:
+    """Forget hosts to which nothing is owed, or names without end would stay; returns how many."""
+    owed = Delivery.objects.filter(host=OuterRef("host"), state=Delivery.State.DUE)
+    open_now = Q(closed_until=None) | Q(closed_until__lte=timezone.now())
+    return Receiver.objects.filter(open_now, ~Exists(owed)).delete()[0]
+
+
+# One statement: between two, another worker's success could take the row away.
+_COUNT = """
+INSERT INTO webhooks_receiver (host, failures) VALUES (%s, 1)
+ON CONFLICT (host) DO UPDATE SET failures = webhooks_receiver.failures + 1
+RETURNING failures
+"""

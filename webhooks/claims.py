@@ -19,9 +19,10 @@ from django.utils import timezone
 from core.db import relaxed, wait_for
 from core.prepared import Prepared
 from events.models import Event
-from webhooks.models import Delivery, Webhook
+from webhooks.models import Delivery, Receiver, Webhook
 
 LEASE_MARGIN_S = 10.0  # beyond the receiver's time: to look again, and to note how it went
+STUCK_S = 10.0  # for another claim of the same host, which takes milliseconds
 _PORTS = {"http": 80, "https": 443}
 _MAX_HOST_CHARS = 300
 _MAX_KEY_CHARS = 200
@@ -69,26 +70,26 @@ def claim(delivery_id: int, *, troubled: bool = True) -> Lease | None:
     has as many as it may have, or is left alone for a while. With `troubled` false nothing is given
     to a host that failed last. Two claims for one host wait for each other.
     """
-    now = timezone.now()
-    delivery = _READY.first(delivery_id, now)
+    delivery = _READY.first(delivery_id, timezone.now())
     if delivery is None:
         return None
     hub = settings.HUB
     # The address may have been changed since the delivery came to be.
     host = host_of(delivery.webhook.url)
-    until = now + timedelta(seconds=hub.webhook_timeout_s + LEASE_MARGIN_S)
     values: dict[str, Any] = {
         "id": delivery_id,
         "tries": delivery.attempt_count,
         "host": host,
-        "now": connection.ops.adapt_datetimefield_value(now),
-        "until": connection.ops.adapt_datetimefield_value(until),
         "places": hub.webhook_slots_per_host,
         "places_if_failed": 1 if troubled else 0,
     }
     # A claim that a power cut undoes is a try made twice, as with any other claim cut short.
     with relaxed(), connection.cursor() as cursor:
-        wait_for(f"webhooks.host {host}")
+        wait_for(f"webhooks.host {host}", at_most_s=STUCK_S)
+        now = timezone.now()  # a lease begins after the wait for the lock, however long that was
+        until = now + timedelta(seconds=hub.webhook_timeout_s + LEASE_MARGIN_S)
+        values["now"] = connection.ops.adapt_datetimefield_value(now)
+        values["until"] = connection.ops.adapt_datetimefield_value(until)
         cursor.execute(_CLAIM, values)
         taken = cursor.fetchall()
     if not taken:
@@ -99,14 +100,23 @@ def claim(delivery_id: int, *, troubled: bool = True) -> Lease | None:
 
 
 def next_of(host: str) -> int | None:
-    """The delivery to this host that has been waiting for longest and may be sent as to order."""
-    found = _NEXT.first(host, timezone.now())
+    """The delivery to this host that has been waiting for longest and may be sent as to order.
+
+    Of a host that failed, first one of a webhook that is not failing itself: else the many of one
+    receiver that is broken would take every try that the host is given, for hours.
+    """
+    now = timezone.now()
+    found = _NEXT.first(host, now)
+    if found is not None and found.webhook.failing_since is not None:
+        found = _NEXT_SOUND.first(host, now) or found
     return None if found is None else int(found.pk)
 
 
 def waiting_hosts() -> list[str]:
-    """Hosts to which something is due and nobody's, the longest waiting first."""
-    rows = _due(timezone.now()).values("host").annotate(first=Min("next_attempt_at"))
+    """Hosts to which something is due, nobody's, and may be sent; the longest waiting first."""
+    now = timezone.now()
+    closed = Receiver.objects.filter(host=OuterRef("host"), closed_until__gt=now)
+    rows = _due(now).filter(~Exists(closed)).values("host").annotate(first=Min("next_attempt_at"))
     return list(rows.order_by("first").values_list("host", flat=True))
 
 
@@ -128,8 +138,9 @@ def _ready(now: Any) -> QuerySet[Delivery]:
     same = Delivery.objects.filter(
         webhook=OuterRef("webhook"), order_key=OuterRef("order_key"), state=Delivery.State.DUE
     )
-    # Compared inside the database: its clock may be finer or coarser than a datetime.
-    older = same.filter(
+    # Compared inside the database: its clock may be finer or coarser than a datetime. The first
+    # comparison adds nothing but a bound for the index.
+    older = same.filter(owed_at__lte=OuterRef("owed_at")).filter(
         Q(owed_at__lt=OuterRef("owed_at"))
         | Q(owed_at=OuterRef("owed_at"), event__lt=OuterRef("event"))
     )
@@ -145,12 +156,21 @@ _READY = Prepared(
     models.BigAutoField(),
     models.DateTimeField(),
 )
-_NEXT = Prepared(
-    lambda host, now: (
-        _ready(now).filter(host=host).order_by("next_attempt_at", "id").only("pk")[:1]
-    ),
-    models.CharField(),
-    models.DateTimeField(),
+
+
+def _next(host: Any, now: Any) -> QuerySet[Delivery]:
+    rows = _ready(now).filter(host=host).order_by("next_attempt_at", "id")
+    return rows.select_related("webhook").only("pk", "webhook__failing_since")
+
+
+def _next_sound(host: Any, now: Any) -> QuerySet[Delivery]:
+    failed = Receiver.objects.filter(host=host)
+    return _next(host, now).filter(Exists(failed), webhook__failing_since=None)
+
+
+_NEXT = Prepared(lambda host, now: _next(host, now)[:1], models.CharField(), models.DateTimeField())
+_NEXT_SOUND = Prepared(
+    lambda host, now: _next_sound(host, now)[:1], models.CharField(), models.DateTimeField()
 )
 # All that `_ready` asks for once more, and what else there is to be decided, in one statement.
 _CLAIM = """
@@ -162,6 +182,7 @@ AND (order_key = '' OR NOT EXISTS (
     SELECT 1 FROM webhooks_delivery older
     WHERE older.webhook_id = webhooks_delivery.webhook_id
     AND older.order_key = webhooks_delivery.order_key AND older.state = 'due'
+    AND older.owed_at <= webhooks_delivery.owed_at
     AND (older.owed_at < webhooks_delivery.owed_at
          OR (older.owed_at = webhooks_delivery.owed_at
              AND older.event_id < webhooks_delivery.event_id))))

@@ -21,6 +21,7 @@ from django.db import close_old_connections, connections, transaction
 
 from events.wake import wake
 from webhooks import claims, sending
+from webhooks.claims import Lease
 
 log = logging.getLogger(__name__)
 _here = Event()
@@ -71,8 +72,9 @@ class Lanes:
         close_old_connections()  # begins a new use of this thread's connection, as a task does
         try:
             found = claims.next_of(what) if isinstance(what, str) else what
-            if found is not None:
-                self._work(found)
+            lease = None if found is None else self._work(found)
+            if lease is not None and isinstance(what, str) and what != lease.host:
+                self.visit(what)  # its address was changed; others may wait where it led before
         except Exception:  # a lost database, say; the lease runs out, and the sweep tries again
             log.exception("a webhook delivery was cut short (%s)", what)
         finally:
@@ -81,11 +83,11 @@ class Lanes:
             if idle:
                 connections.close_all()  # a lane that only waits holds none
 
-    def _work(self, delivery_id: int) -> None:
+    def _work(self, delivery_id: int) -> Lease | None:
         with self._room_for_trouble() as room:
             lease = claims.claim(delivery_id, troubled=room.taken)
             if lease is None:
-                return
+                return None
             if not lease.troubled:
                 room.give_back()
             with self._lock:
@@ -99,6 +101,7 @@ class Lanes:
                     if not self._under_way[lease.host]:
                         del self._under_way[lease.host]
         self.visit(lease.host)
+        return lease
 
     @contextmanager
     def _room_for_trouble(self) -> Iterator[_Room]:
@@ -130,6 +133,7 @@ def lanes() -> Lanes:
 
 def serve() -> None:
     """From now on this process, a worker, is where its own tasks' deliveries are sent from."""
+    lanes()  # before two tasks at once could each make their own
     _here.set()
 
 

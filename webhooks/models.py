@@ -119,7 +119,9 @@ class Delivery(models.Model):
                 condition=Q(state="due"),
             ),
             models.Index(
-                fields=["host", "next_attempt_at"], name="delivery_host", condition=Q(state="due")
+                fields=["host", "next_attempt_at", "id"],
+                name="delivery_host",
+                condition=Q(state="due"),
             ),
             models.Index(
                 fields=["host"], name="delivery_leased", condition=Q(lease_until__isnull=False)

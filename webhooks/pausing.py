@@ -15,7 +15,7 @@ from events.services import audit, record
 from events.types import SYSTEM
 from repos.models import Collaborator, Role
 from webhooks.claims import host_of
-from webhooks.models import Attempt, Delivery, Webhook
+from webhooks.models import Attempt, Webhook
 
 WARN_AFTER = timedelta(hours=1)
 MOST_KEEPERS = 50
@@ -28,6 +28,12 @@ GONE = (
     "Switch it on and send this again if that was a mistake."
 )
 _BATCH = 500
+# One statement: what is claimed between two would be said not to have been sent.
+_GIVE_UP = """
+UPDATE webhooks_delivery SET state = 'gave_up'
+WHERE webhook_id = %s AND state = 'due' AND lease_until IS NULL
+RETURNING id
+"""
 _WORKS = """
 UPDATE webhooks_webhook SET failing_since = NULL, warned_at = NULL
 WHERE id = %s AND failing_since IS NOT NULL
@@ -136,16 +142,13 @@ def _facts(webhook: Webhook) -> dict[str, Any]:
 
 def _give_up_waiting(webhook: Webhook, sentence: str) -> None:
     """End what waits; what is being sent just now ends by itself."""
-    waiting = Delivery.objects.filter(webhook=webhook, state=Delivery.State.DUE, lease_until=None)
-    keys = list(waiting.order_by("pk").values_list("pk", flat=True))
-    for start in range(0, len(keys), _BATCH):
-        some = keys[start : start + _BATCH]
-        Attempt.objects.bulk_create(
-            Attempt(delivery_id=key, duration_ms=0, request_body="", error=sentence) for key in some
-        )
-        Delivery.objects.filter(pk__in=some, state=Delivery.State.DUE, lease_until=None).update(
-            state=Delivery.State.GAVE_UP
-        )
+    with connection.cursor() as cursor:
+        cursor.execute(_GIVE_UP, [webhook.pk])
+        keys = sorted(key for (key,) in cursor.fetchall())
+    Attempt.objects.bulk_create(
+        (Attempt(delivery_id=key, duration_ms=0, request_body="", error=sentence) for key in keys),
+        batch_size=_BATCH,
+    )
 
 
 def _write(webhook: Webhook, template: str, more: dict[str, object]) -> None:

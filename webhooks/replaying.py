@@ -51,7 +51,7 @@ def replay(
     with locked(owner_of(webhook), recheck):
         known = Delivery.objects.filter(webhook=webhook, event__in=events)
         before = set(known.values_list("event_id", flat=True))
-        done = owe_again(known)
+        done = owe_again(known, webhook)
         done += len(owe((webhook, event) for event in events if event.pk not in before))
         span = {"since": since.isoformat(), "until": until.isoformat()}
         audit_webhook("webhook.replayed", webhook, actor, **span, count=done)

@@ -52,7 +52,7 @@ def ping(webhook: Webhook, *, actor: Actor, event: Event | None = None) -> Deliv
 def redeliver(delivery: Delivery) -> Delivery:
     """Send once more, with the same event id and all tries anew; raises DeliveryBusy."""
     with transaction.atomic():
-        if not _owe_again(Delivery.objects.filter(pk=delivery.pk)):
+        if not _owe_again(Delivery.objects.filter(pk=delivery.pk), delivery.webhook):
             raise DeliveryBusy("This delivery is being sent just now; look again in a moment.")
         wake("webhooks.tasks.deliver", delivery.pk)
     delivery.refresh_from_db()
@@ -62,7 +62,7 @@ def redeliver(delivery: Delivery) -> Delivery:
 def redeliver_all(webhook: Webhook) -> int:
     """Send what was given up once more, oldest first, at most `MAX_AT_ONCE`; returns how many."""
     lost = Delivery.objects.filter(webhook=webhook, state=Delivery.State.GAVE_UP)
-    return owe_again(lost)
+    return owe_again(lost, webhook)
 
 
 def owe(owed: Iterable[tuple[Webhook, Event]]) -> list[Delivery]:
@@ -81,14 +81,13 @@ def owe(owed: Iterable[tuple[Webhook, Event]]) -> list[Delivery]:
     return made
 
 
-def owe_again(rows: QuerySet[Delivery]) -> int:
-    """Send these once more, oldest first, at most `MAX_AT_ONCE`; returns how many were free."""
+def owe_again(rows: QuerySet[Delivery], webhook: Webhook) -> int:
+    """Send these of one webhook once more, oldest first, at most `MAX_AT_ONCE`; returns how many
+    were free."""
     with transaction.atomic():
         some = rows.order_by("pk").values_list("pk", flat=True)[:MAX_AT_ONCE]
-        again = Delivery.objects.filter(pk__in=list(some))
-        hosts = set(again.values_list("host", flat=True))
-        done = _owe_again(again)
-        _wake(hosts)
+        done = _owe_again(Delivery.objects.filter(pk__in=list(some)), webhook)
+        _wake({host_of(webhook.url)})
     return done
 
 
@@ -137,8 +136,11 @@ def _fitting(webhook: Webhook) -> Event | None:
     return next(fits, last[0] if last else None)
 
 
-def _owe_again(rows: QuerySet[Delivery]) -> int:
-    """How many of them were free, and are due now; `owed_at` puts them behind what came since."""
+def _owe_again(rows: QuerySet[Delivery], webhook: Webhook) -> int:
+    """How many of them were free, and are due now; `owed_at` puts them behind what came since.
+
+    They go where the webhook leads today: often its address was the reason that they failed.
+    """
     now = timezone.now()
     free = Q(lease_until=None) | Q(lease_until__lte=now)
     return rows.filter(free).update(
@@ -147,4 +149,5 @@ def _owe_again(rows: QuerySet[Delivery]) -> int:
         next_attempt_at=now,
         lease_until=None,
         owed_at=Now(),
+        host=host_of(webhook.url),
     )

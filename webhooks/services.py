@@ -132,7 +132,9 @@ def update_webhook(
             changed |= {"previous_secret": "", "previous_until": None}
         if changed:
             before = shown(row)
-            _save(webhook, row, changed)
+            again = {"url", "active"} & set(changed)
+            fresh = {"failing_since": None, "warned_at": None} if again else {}
+            _save(webhook, row, changed | fresh)
             if "url" in changed:
                 claims.move(row)
             audit_change(row, actor, before, set(changed))

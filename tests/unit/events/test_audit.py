@@ -226,7 +226,7 @@ class TestRetention:
         self.old(delivery.event, 100)
         assert (retention.forget_old(), history.forget_old()) == (0, 0)
         then = timezone.now() - timedelta(days=100)
-        Delivery.objects.update(created_at=then)
+        Delivery.objects.update(owed_at=then)
         assert history.forget_old() == 0  # it is still to be sent
         Delivery.objects.update(state=Delivery.State.DONE)
         hub_settings(delivery_days=0)
