@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.hub import ROOT
 from webhooks.views.snippets import VERIFY
 
 SNIPPETS = dict(VERIFY)
@@ -26,7 +28,8 @@ def said(*command: str, **values: str) -> bool:
 
 
 def needs(program: str) -> str:
-    found = shutil.which(program)
+    places = [os.environ.get("PATH", os.defpath), str(ROOT / ".cache" / "go" / "bin")]
+    found = shutil.which(program, path=os.pathsep.join(places))
     if found is None:
         pytest.skip(f"{program} is not installed")
     return found
