@@ -19,7 +19,13 @@ os.environ["HUB_DATA_DIR"] = os.path.join(
 )
 os.environ["HUB_LOG_LEVEL"] = "error"
 # The run that decides what lands can be repeated: HYPOTHESIS_PROFILE=long is for finding new things.
-hypothesis.settings.register_profile("repeatable", derandomize=True)
+# How fast examples are drawn, or tried, says more of the machine than of the hub.
+hypothesis.settings.register_profile(
+    "repeatable",
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
 if os.environ.get("HYPOTHESIS_PROFILE") != "long":
     hypothesis.settings.load_profile("repeatable")
 

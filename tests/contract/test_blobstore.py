@@ -139,9 +139,7 @@ def test_a_missing_object_has_no_bytes_and_no_size_and_may_be_deleted(store):
     store.delete("a/none")
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(start=st.integers(0, 12), stop=st.none() | st.integers(0, 15))
 def test_a_part_is_what_slicing_gives(store, start, stop):
     if stop is not None and stop < start:

@@ -121,7 +121,7 @@ CONFIGS = st.dictionaries(
 @settings(
     max_examples=60,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=list(HealthCheck),
 )
 @given(config=CONFIGS)
 def test_no_junk_in_a_config_stops_a_push_or_does_not_fit_the_database(stored, config):

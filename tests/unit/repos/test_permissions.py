@@ -311,9 +311,7 @@ def give(plan, users, teams, repos) -> None:
                 )
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(plan=WORLDS, scopes=SCOPES)
 def test_lists_agree_with_single_decisions_in_random_worlds(plan, scopes):
     with transaction.atomic():
