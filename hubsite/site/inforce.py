@@ -43,7 +43,7 @@ def settings_page(request: HttpRequest) -> HttpResponse:
         Setting(
             name=f"HUB_{name.upper()}",
             value=masked(getattr(settings.HUB, name), name),
-            source=_source(names, settings.HUB_ORIGINS[name]),
+            source=_source(names, settings.HUB_ORIGINS[name], f"HUB_{name.upper()}"),
             description=" ".join((field.description or "").split()),
         )
         for name, field in config.Config.model_fields.items()
@@ -51,5 +51,8 @@ def settings_page(request: HttpRequest) -> HttpResponse:
     return show(request, "settings", "settings", {"rows": rows, "notes": config.notes()})
 
 
-def _source(names: dict[str, str], origin: config.Origin) -> str:
-    return f"{names[origin.kind]}: {origin.detail}" if origin.detail else names[origin.kind]
+def _source(names: dict[str, str], origin: config.Origin, name: str) -> str:
+    """Where from, and what says more than the setting's own name."""
+    if origin.detail in ("", name):
+        return names[origin.kind]
+    return f"{names[origin.kind]}: {origin.detail}"
