@@ -15,6 +15,6 @@ class WebhooksConfig(AppConfig):
 
         dispatch.register(handlers.on_event)
         dispatch.register(promotions.on_event)
-        jobs.every(15, "webhooks.deliver_due", lanes.sweep)
+        jobs.every(15, "webhooks.sweep", lanes.sweep)
         jobs.every(3600, "webhooks.forget_old", history.forget_old)
         retention.spare(history.without_deliveries)

@@ -19,7 +19,7 @@ from core.http import Deadlines, OutboundError, send
 from core.netguard import networks
 from core.prepared import Prepared, insert
 from events.wake import wake
-from webhooks import breaker, claims, outcomes, pausing
+from webhooks import breaker, outcomes, pausing
 from webhooks.claims import Lease
 from webhooks.formats import Rendered, render
 from webhooks.models import Attempt, Delivery
@@ -29,45 +29,8 @@ from webhooks.signing import headers_of, secret_names, signed_headers
 from webhooks.tls import client_context
 
 WAKE_WITHIN_S = 15 * 60
-SWEEP_S = 30.0
 
 log = logging.getLogger(__name__)
-
-
-def deliver(delivery_id: int) -> bool:
-    """Make one try at a delivery if it may be sent just now; returns whether it was made.
-
-    The try is counted when it is claimed, so that one which kills its worker ends too. Commits
-    before and after sending; never call it inside a transaction.
-    """
-    lease = claims.claim(delivery_id)
-    if lease is None:
-        return False
-    use(lease)
-    return True
-
-
-def deliver_due() -> int:
-    """Make the tries that are due in this very thread, host by host in turn; returns how many.
-
-    Goes on for about half a minute. Workers have `webhooks.lanes` instead, where no host waits for
-    another.
-    """
-    ends_at = time.monotonic() + SWEEP_S
-    done = 0
-    hosts = claims.waiting_hosts()
-    while hosts:
-        left = []
-        for host in hosts:
-            found = claims.next_of(host)
-            if found is None or not deliver(found):
-                continue
-            done += 1
-            left.append(host)
-            if time.monotonic() >= ends_at:
-                return done
-        hosts = left
-    return done
 
 
 def use(lease: Lease) -> None:

@@ -27,7 +27,6 @@ from webhooks.models import Webhook
 from webhooks.owners import Owner, Recheck, locked, no_recheck, owner_of
 from webhooks.promotions import drop_those_of
 from webhooks.resending import ping, redeliver, redeliver_all
-from webhooks.sending import deliver, deliver_due
 from webhooks.signing import WHSEC
 from webhooks.types import PUSH
 
@@ -36,8 +35,6 @@ __all__ = [
     "MAX_SECRET_CHARS",
     "create_webhook",
     "delete_webhook",
-    "deliver",
-    "deliver_due",
     "ping",
     "redeliver",
     "redeliver_all",

@@ -17,7 +17,7 @@ from events.models import Event
 from events.services import record
 from events.types import Actor
 from repos.models import Repository
-from webhooks import sending
+from tests import deliveries
 from webhooks.claims import host_of
 from webhooks.formats import check_address, check_template
 from webhooks.models import Attempt, Delivery, Webhook
@@ -178,5 +178,5 @@ def deliver(webhook: Webhook, event: Event) -> Attempt:
     made = Delivery.objects.create(
         webhook=webhook, event=event, host=host_of(webhook.url), next_attempt_at=timezone.now()
     )
-    assert sending.deliver(made.pk)
+    assert deliveries.deliver(made.pk)
     return made.attempts.get()

@@ -19,8 +19,8 @@ from core import http as client
 from core.netguard import networks
 from events.models import Event
 from repos.models import Repository
+from tests import deliveries
 from tests.security.world import World
-from webhooks import sending
 from webhooks.models import Attempt, Delivery, Webhook
 
 REAL_LOOKUP = socket.getaddrinfo
@@ -253,7 +253,7 @@ def deliver(url: str) -> Attempt:
     )
     past = timezone.now() - timedelta(seconds=1)
     made = Delivery.objects.create(webhook=hook, event=event, next_attempt_at=past)
-    assert sending.deliver(made.pk)
+    assert deliveries.deliver(made.pk)
     return made.attempts.get()
 
 

@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from events.models import Event
+from tests.deliveries import deliver_due
 from webhooks import breaker, claims, lanes, sending
 from webhooks.lanes import Lanes
 from webhooks.models import Attempt, Delivery, Receiver, Webhook
@@ -161,9 +162,9 @@ def test_order_holds_over_failures_until_one_is_given_up(hook_at, owe, receiver,
     hub(webhook_retry_delays_s=[1], webhook_breaker_failures=99)
     receiver.statuses = [500, 500, 200]
     first, second = owe(hook_at(receiver.url), "a", "a")
-    assert sending.deliver_due() == 1  # and not the second
+    assert deliver_due() == 1  # and not the second
     Delivery.objects.update(next_attempt_at=timezone.now())
-    assert sending.deliver_due() == 2
+    assert deliver_due() == 2
     assert (state_of(first), state_of(second)) == ("gave_up", "done")
     sent = [request.headers["X-Hub-Delivery"] for request in receiver.requests]
     assert sent == [str(first.event.uid)] * 2 + [str(second.event.uid)]
@@ -225,7 +226,7 @@ def test_closed_then_one_trial_then_open(hook_at, owe, receiver, hub):
     hub(webhook_breaker_failures=2, webhook_breaker_s=60, webhook_slots_per_host=2)
     receiver.statuses = [500, 503, 500, 200]
     owe(hook_at(receiver.url), *"abcdef")
-    assert sending.deliver_due() == 2
+    assert deliver_due() == 2
     assert len(receiver.requests) == 2
     waiting = Delivery.objects.filter(attempt_count=0)
     assert waiting.count() == 4  # held back is no try
@@ -233,11 +234,11 @@ def test_closed_then_one_trial_then_open(hook_at, owe, receiver, hub):
         Receiver.objects.update(closed_until=ago(1))
         trial = claims.claim(claims.next_of(claims.host_of(receiver.url)))
         assert trial.troubled
-        assert sending.deliver_due() == 0  # one trial, not two
+        assert deliver_due() == 0  # one trial, not two
         sending.use(trial)
         assert len(receiver.requests) == answered
     assert not Receiver.objects.exists()
-    assert sending.deliver_due() == 2
+    assert deliver_due() == 2
     assert Delivery.objects.filter(state="done").count() == 3
 
 
@@ -248,7 +249,7 @@ def test_closed_then_one_trial_then_open(hook_at, owe, receiver, hub):
 def test_only_what_speaks_against_the_host_counts(hook_at, owe, receiver, statuses, counted):
     receiver.statuses = list(statuses)
     owe(hook_at(receiver.url), *"abc"[: len(statuses)])
-    sending.deliver_due()
+    deliver_due()
     found = Receiver.objects.values_list("failures", flat=True).first()
     assert (found or 0) == counted
 
@@ -256,14 +257,14 @@ def test_only_what_speaks_against_the_host_counts(hook_at, owe, receiver, status
 def test_no_connection_counts_and_a_refused_address_does_not(hook_at, owe, hub):
     owe(hook_at("http://127.0.0.1:9999/"), "a")
     owe(hook_at("http://10.1.2.3/"), "b")
-    assert sending.deliver_due() == 2
+    assert deliver_due() == 2
     assert list(Receiver.objects.values_list("host", "failures")) == [("127.0.0.1:9999", 1)]
 
 
 def test_what_must_not_be_sent_tells_nothing_of_the_host(hook_at, owe, hub):
     hub(webhook_breaker_failures=1)
     owe(hook_at("http://127.0.0.1:9999/", active=False), "a", "b")
-    assert sending.deliver_due() == 2
+    assert deliver_due() == 2
     assert not Receiver.objects.exists()
 
 

@@ -28,7 +28,7 @@ URL = "http://127.0.0.1:8080/hook"
 def test_registered_with_the_outbox_and_the_clock():
     assert handlers.on_event in dispatch._handlers
     assert promotions.on_event in dispatch._handlers
-    assert jobs.JOBS["webhooks.deliver_due"].interval_s == 15
+    assert jobs.JOBS["webhooks.sweep"].interval_s == 15
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ from accounts.models import Membership, Namespace, Organization, OutgoingMail
 from accounts.services.signup import create_user
 from events.models import Event
 from repos.models import Collaborator
-from webhooks import pausing, sending
+from tests.deliveries import deliver, deliver_due
+from webhooks import pausing
 from webhooks.claims import host_of, order_key
 from webhooks.models import Delivery, Webhook
 
@@ -66,7 +67,7 @@ def test_failing_begins_with_the_first_failure_and_ends_with_a_success(make, owe
     seen = []
     for tag in "abc":
         owe(hook, tag)
-        sending.deliver_due()
+        deliver_due()
         hook.refresh_from_db()
         seen.append(hook.failing_since)
     assert seen[0] is not None
@@ -91,7 +92,7 @@ def test_after_an_hour_people_are_told_once_and_after_days_it_is_paused(
     failing_for(hook, **span)
     for tag in "ab":
         owe(hook, tag)
-    sending.deliver_due()
+    deliver_due()
     hook.refresh_from_db()
     payload = {"webhook_id": hook.pk, "host": host_of(receiver.url)}
     assert kinds("webhook.failing") == [("webhook.failing", payload, "")] * warned
@@ -106,7 +107,7 @@ def test_a_success_makes_the_warning_good_for_another_time(make, owe, receiver):
         failing_for(hook, hours=2)
         owe(hook)
         Delivery.objects.update(next_attempt_at=timezone.now())
-        sending.deliver_due()
+        deliver_due()
         Delivery.objects.update(state="done")
     assert len(kinds("webhook.failing")) == 2
 
@@ -117,7 +118,7 @@ def test_a_pause_ends_what_waits_and_it_can_be_sent_again(make, owe, receiver, h
     rows = [owe(hook), owe(hook), owe(hook, "b")]
     (kept,) = [owe(other, "c")]
     failing_for(hook, days=6)
-    assert sending.deliver(rows[0].pk)
+    assert deliver(rows[0].pk)
     for row in rows:
         row.refresh_from_db()
         assert row.state == "gave_up"
@@ -138,7 +139,7 @@ def test_a_pause_ends_what_waits_and_it_can_be_sent_again(make, owe, receiver, h
 
     Webhook.objects.filter(pk=hook.pk).update(paused_at=None, failing_since=None)
     Delivery.objects.filter(pk=rows[1].pk).update(state="due", attempt_count=0)
-    assert sending.deliver(rows[1].pk)
+    assert deliver(rows[1].pk)
     rows[1].refresh_from_db()
     assert rows[1].state == "done"
 
@@ -149,7 +150,7 @@ def test_it_is_never_paused_where_the_operator_says_so(make, owe, receiver, hub)
     hook = make()
     failing_for(hook, days=300)
     owe(hook)
-    sending.deliver_due()
+    deliver_due()
     hook.refresh_from_db()
     assert hook.paused_at is None
 
@@ -158,7 +159,7 @@ def test_gone_switches_off_at_once_with_mail_and_audit(make, owe, receiver):
     receiver.statuses = [410]
     hook = make()
     rows = [owe(hook), owe(hook)]
-    sending.deliver(rows[0].pk)
+    deliver(rows[0].pk)
     hook.refresh_from_db()
     assert not hook.active
     assert [row.attempts.get().status for row in rows] == [410, None]
@@ -174,7 +175,7 @@ def test_gone_switches_off_at_once_with_mail_and_audit(make, owe, receiver):
 def test_what_was_refused_by_the_hub_does_not_count(make, owe, receiver):
     hook = make(active=False)
     owe(hook)
-    sending.deliver_due()
+    deliver_due()
     hook.refresh_from_db()
     assert hook.failing_since is None
 

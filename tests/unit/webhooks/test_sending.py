@@ -23,6 +23,7 @@ from hubsite.config import Config
 from registry.services.manifests import put_manifest
 from repos.models import Collaborator
 from repos.services.repositories import delete_repository
+from tests.deliveries import deliver, deliver_due
 from webhooks import claims, selectors, sending, services
 from webhooks.models import Attempt, Delivery, Receiver, Webhook
 from webhooks.owners import Owner
@@ -55,8 +56,8 @@ def wait_s(delivery):
 
 def test_delivered_signed_and_noted(hook, receiver, happen, actor):
     event = happen()
-    assert services.deliver_due() == 1
-    assert services.deliver_due() == 0
+    assert deliver_due() == 1
+    assert deliver_due() == 0
     (request,) = receiver.requests
     assert request.path == "/hook"
     assert request.headers["X-Hub-Event"] == "push"
@@ -81,13 +82,13 @@ def test_two_failures_then_success_with_growing_delays(hook, receiver, happen):
     delivery = Delivery.objects.get()
     for low_s, high_s in ((4, 6), (24, 36)):
         before = QueueMessage.objects.count()
-        assert services.deliver(delivery.pk)
+        assert deliver(delivery.pk)
         assert low_s - 1 < wait_s(delivery) <= high_s
         assert delivery.state == "due"
         assert QueueMessage.objects.count() == before + 1
-        assert services.deliver(delivery.pk) is False  # not due yet
+        assert deliver(delivery.pk) is False  # not due yet
         due_now()
-    assert services.deliver_due() == 1
+    assert deliver_due() == 1
     delivery.refresh_from_db()
     assert (delivery.state, delivery.attempt_count) == ("done", 3)
     assert list(Attempt.objects.order_by("id").values_list("status", flat=True)) == [500, 500, 200]
@@ -100,7 +101,7 @@ def test_long_waits_are_left_to_the_sweep(hook, receiver, happen, hub):
     receiver.statuses = [500]
     happen()
     before = QueueMessage.objects.count()
-    services.deliver_due()
+    deliver_due()
     assert QueueMessage.objects.count() == before
     assert wait_s(Delivery.objects.get()) > 2800
 
@@ -111,7 +112,7 @@ def test_gives_up_after_the_last_delay(hook, receiver, happen, hub):
     happen()
     for _ in range(5):
         due_now()
-        services.deliver_due()
+        deliver_due()
     delivery = Delivery.objects.get()
     assert (delivery.state, delivery.attempt_count) == ("gave_up", 3)
     assert len(receiver.requests) == 3
@@ -121,7 +122,7 @@ def test_retry_after_is_honoured(hook, receiver, happen):
     receiver.statuses = [429]
     receiver.headers = {"Retry-After": "7000"}
     happen()
-    services.deliver_due()
+    deliver_due()
     assert 6900 < wait_s(Delivery.objects.get()) <= 7000
 
 
@@ -129,7 +130,7 @@ def test_redirect_is_a_failure_that_is_explained(hook, receiver, happen):
     receiver.statuses = [302]
     receiver.headers = {"Location": "/elsewhere"}
     happen()
-    services.deliver_due()
+    deliver_due()
     attempt = Attempt.objects.get()
     assert attempt.status == 302
     assert "redirect" in attempt.error
@@ -140,7 +141,7 @@ def test_redirect_is_a_failure_that_is_explained(hook, receiver, happen):
 def test_no_answer_is_noted_and_tried_again(hook, happen, actor):
     services.update_webhook(hook, actor=actor, url=f"http://127.0.0.1:{free_port()}/")
     happen()
-    services.deliver_due()
+    deliver_due()
     attempt = Attempt.objects.get()
     assert (attempt.status, Delivery.objects.get().state) == (None, "due")
     assert "did not take the connection" in attempt.error
@@ -149,7 +150,7 @@ def test_no_answer_is_noted_and_tried_again(hook, happen, actor):
 def test_address_is_checked_again_at_each_try(hook, receiver, happen, hub):
     happen()
     hub(webhook_allow_networks=[])
-    services.deliver_due()
+    deliver_due()
     assert not receiver.requests
     attempt = Attempt.objects.get()
     assert "not allowed" in attempt.error
@@ -158,9 +159,9 @@ def test_address_is_checked_again_at_each_try(hook, receiver, happen, hub):
 
 def test_ping(hook, receiver, happen, actor):
     happen()
-    services.deliver_due()
+    deliver_due()
     delivery = services.ping(hook, actor=actor)
-    assert services.deliver(delivery.pk)
+    assert deliver(delivery.pk)
     push, ping = receiver.requests
     assert ping.headers["X-Hub-Event"] == "ping"
     assert ping.headers["X-Hub-Delivery"] == str(delivery.event.uid)
@@ -173,10 +174,10 @@ def test_redelivery_has_the_same_id_and_all_tries_anew(hook, receiver, happen, h
     hub(webhook_retry_delays_s=[])
     receiver.statuses = [status, 200]
     event = happen()
-    services.deliver_due()
+    deliver_due()
     delivery = services.redeliver(Delivery.objects.get())
     assert (delivery.state, delivery.attempt_count) == ("due", 0)
-    assert services.deliver_due() == 1
+    assert deliver_due() == 1
     delivery.refresh_from_db()
     assert delivery.state == "done"
     assert delivery.attempts.count() == 2
@@ -195,14 +196,14 @@ def assert_given_up(receiver, sentence):
 def test_switched_off_meanwhile(hook, receiver, happen, actor):
     happen()
     services.update_webhook(hook, actor=actor, active=False)
-    services.deliver_due()
+    deliver_due()
     assert_given_up(receiver, "switched off")
 
 
 def test_repository_deleted_meanwhile(hook, receiver, happen, repository, actor):
     happen()
     delete_repository(repository, actor=actor)
-    services.deliver_due()
+    deliver_due()
     assert_given_up(receiver, "repository was deleted")
 
 
@@ -210,7 +211,7 @@ def test_deletion_itself_is_told(hook, receiver, repository, actor):
     services.update_webhook(hook, actor=actor, events=["repository.deleted"])
     delete_repository(repository, actor=actor)
     dispatch.drain()
-    services.deliver_due()
+    deliver_due()
     (request,) = receiver.requests
     assert json.loads(request.body)["repository"]["repo_name"] == "alice/app"
 
@@ -228,7 +229,7 @@ def bobs_hook(repository, receiver):
 def test_access_lost_meanwhile(bobs_hook, receiver, happen):
     happen()
     Collaborator.objects.all().delete()
-    services.deliver_due()
+    deliver_due()
     assert_given_up(receiver, "may no longer read")
 
 
@@ -236,7 +237,7 @@ def test_account_closed_meanwhile(bobs_hook, receiver, happen):
     happen()
     bobs_hook[1].is_active = False
     bobs_hook[1].save()
-    services.deliver_due()
+    deliver_due()
     assert_given_up(receiver, "no longer active")
 
 
@@ -250,7 +251,7 @@ def test_hook_deleted_while_it_is_sent(hook, receiver, happen, monkeypatch, acto
         return answer
 
     monkeypatch.setattr(sending, "send", send_and_lose)
-    assert services.deliver(Delivery.objects.get().pk)
+    assert deliver(Delivery.objects.get().pk)
     assert not Attempt.objects.exists()
 
 
@@ -264,10 +265,10 @@ def test_lost_between_sending_and_commit_is_sent_again(hook, receiver, happen, m
 
         patch.setattr(sending, "_settle", fail)
         with pytest.raises(DatabaseError):
-            services.deliver(delivery.pk)
-    assert services.deliver_due() == 0  # the lease still runs
+            deliver(delivery.pk)
+    assert deliver_due() == 0  # the lease still runs
     Delivery.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
-    assert services.deliver_due() == 1
+    assert deliver_due() == 1
     delivery.refresh_from_db()
     assert (delivery.state, delivery.attempt_count) == ("done", 2)
     assert [r.headers["X-Hub-Delivery"] for r in receiver.requests] == [str(event.uid)] * 2
@@ -277,7 +278,7 @@ def test_tries_that_never_end_come_to_an_end(hook, receiver, happen, hub):
     hub(webhook_retry_delays_s=[1])
     happen()
     Delivery.objects.update(attempt_count=2)  # both tries died with their worker
-    services.deliver_due()
+    deliver_due()
     assert_given_up(receiver, "interrupted")
 
 
@@ -292,7 +293,7 @@ def test_slow_worker_does_not_undo_its_successor(hook, receiver, happen, monkeyp
         return answer
 
     monkeypatch.setattr(sending, "send", send_late)
-    services.deliver_due()
+    deliver_due()
     assert Delivery.objects.get().state == "done"
     assert Attempt.objects.get().status == 500
 
@@ -302,17 +303,6 @@ def test_one_claim_at_a_time(hook, happen):
     pk = Delivery.objects.get().pk
     assert claims.claim(pk) is not None
     assert claims.claim(pk) is None
-
-
-def test_sending_what_is_due_ends_after_its_time_and_goes_on_later(
-    hook, receiver, happen, monkeypatch
-):
-    for number in range(3):
-        happen(tag=f"v{number}")
-    monkeypatch.setattr(sending, "SWEEP_S", 0)
-    assert services.deliver_due() == 1
-    monkeypatch.setattr(sending, "SWEEP_S", 30)
-    assert services.deliver_due() == 2
 
 
 def pass_time(seconds):
@@ -331,14 +321,14 @@ def test_a_receiver_down_for_an_hour_misses_nothing_and_gets_each_tag_in_order(
     Webhook.objects.filter(pk=hook.pk).update(url=f"http://127.0.0.1:{free_port()}/")
     pushed = [happen(tag=tag) for tag in "abacab"]
     for _ in range(60):
-        services.deliver_due()
+        deliver_due()
         pass_time(60)
     assert not receiver.requests
     tried = sum(Delivery.objects.values_list("attempt_count", flat=True))
     assert 10 < tried < 40  # neither hammered nor forgotten
     Webhook.objects.filter(pk=hook.pk).update(url=up)
     for _ in range(100):
-        services.deliver_due()
+        deliver_due()
         pass_time(60)
     assert set(Delivery.objects.values_list("state", flat=True)) == {"done"}
     arrived = [request.headers["X-Hub-Delivery"] for request in receiver.requests]
@@ -357,7 +347,7 @@ def test_a_day_of_tries_at_least_and_what_is_asked_for_a_day_ahead(hub):
 def test_a_template_that_does_not_fill_is_given_up_with_its_reason(hook, receiver, happen):
     happen()
     Webhook.objects.filter(pk=hook.pk).update(format="custom", template="{")
-    services.deliver_due()
+    deliver_due()
     assert_given_up(receiver, "Not sent: ")
 
 
@@ -396,7 +386,7 @@ def test_nothing_is_locked_while_sending(hook, happen, monkeypatch):
 
     monkeypatch.setattr(sending, "send", send_and_look)
     happen()
-    services.deliver_due()
+    deliver_due()
     assert seen == [False]
 
 
@@ -407,7 +397,7 @@ def test_many_workers_send_it_once(hook, receiver, happen):
     made = []
 
     def work():
-        made.append(services.deliver(pk))
+        made.append(deliver(pk))
         connection.close()
 
     threads = [threading.Thread(target=work) for _ in range(8)]

@@ -17,6 +17,7 @@ from events.models import Event, QueueMessage
 from events.types import Actor
 from repos.models import Repository
 from repos.services.repositories import create_repository
+from tests.deliveries import deliver
 from webhooks import resending, selectors, services
 from webhooks.errors import DeliveryBusy, TooManyWebhooks, WebhookInactive, WebhookInvalid
 from webhooks.models import Delivery, Webhook
@@ -128,7 +129,7 @@ def test_delete_takes_deliveries_along_and_leaves_events(hook, actor):
     services.delete_webhook(hook, actor=actor)
     assert not Delivery.objects.exists()
     assert Event.objects.filter(pk=delivery.event_id).exists()
-    assert services.deliver(delivery.pk) is False
+    assert deliver(delivery.pk) is False
 
 
 def test_ping_is_owed_to_this_hook_only(hook, repository, actor):
@@ -192,7 +193,7 @@ def test_a_log_costs_two_queries(hook, repository, actor, receiver, django_asser
     services.update_webhook(hook, actor=actor, url=receiver.url)
     for _ in range(2):
         last = services.ping(hook, actor=actor)
-        services.deliver(last.pk)
+        deliver(last.pk)
     with django_assert_num_queries(2):
         found = list(selectors.deliveries_of(hook))
         assert [delivery.pk for delivery in found] == [last.pk, last.pk - 1]
